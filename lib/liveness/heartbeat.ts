@@ -1,0 +1,258 @@
+/**
+ * Decides when to ask a quiet peer, when to give it up, and when we owe it a sign of life ourselves.
+ *
+ * A peer that vanishes (a pulled cable, a crashed host, a NAT entry that expired) sends nothing, so TCP
+ * cannot tell it from one with nothing to say: the connection is half-open. There are two duties, and each
+ * may be off.
+ *
+ * ```text
+ * inbound    healthy ──(interval of silence: probe)──▶ suspect ──(timeout after the flush)──▶ dead
+ *               ▲                                         │
+ *               └──────────────── any byte ───────────────┘
+ * outbound   something is sent at least every sendEvery; what we receive does not count
+ * ```
+ *
+ * {@linkcode Heartbeat} is these rules and nothing else: it holds no timer and no socket. Instants come
+ * from the caller and share one monotonic clock.
+ *
+ * @module
+ */
+
+import { duration } from "../checked.ts";
+import type { Pause } from "../time/pause.ts";
+
+/** When to ask, when to give up, and what we owe. Durations are in milliseconds; `Infinity` is never. */
+export interface HeartbeatOptions {
+  /**
+   * How long the peer may be silent before it is asked for a sign of life. Set it below the idle limit of
+   * every proxy and NAT on the path (60 s is common). `Infinity`: never ask, and never give up.
+   *
+   * @default {30_000} as yamux; engine.io has 25 s, RabbitMQ 30 s
+   */
+  readonly interval?: number;
+  /**
+   * How long the peer then has to send anything at all, counted from when the probe was with the kernel.
+   * `Infinity`: ask, but never give the peer up.
+   *
+   * @default {10_000} as yamux (gRPC has 20 s) where the protocol has pings that are answered; otherwise `Infinity`,
+   * since a plain peer owes us nothing
+   */
+  readonly timeout?: number;
+  /**
+   * Send something at least this often, for NATs and for peers that judge us. Data counts; what we receive
+   * does not. `Infinity`: we owe nothing.
+   *
+   * @default {Infinity}
+   */
+  readonly sendEvery?: number;
+  /**
+   * Beat every {@linkcode sendEvery} on a fixed grid, whether or not data was sent meanwhile, as simple heartbeat
+   * servers do. Where that is at least as often as {@linkcode interval}, the beats are what asks the peer, and no
+   * other probe is sent.
+   *
+   * @default {false}
+   */
+  readonly steady?: boolean;
+}
+
+/** {@linkcode HeartbeatOptions} with nothing left open. One object may serve many connections. */
+export type HeartbeatPolicy = Required<HeartbeatOptions>;
+
+/**
+ * What to do now: nothing yet; note that the peer is in question; ask it; send a beat; give the peer up.
+ * A probe is a beat too.
+ */
+export type HeartbeatVerdict = "wait" | "suspect" | "probe" | "beat" | "dead";
+
+/** Share of a period over which things that would fall together are spread, as NATS spreads first pings. */
+const SPREAD = 0.2;
+
+/**
+ * Probes in a row that a pause of ours may excuse. The excuse has to run out: under a process that stutters
+ * for ever, a dead peer would never be found.
+ */
+const MAX_EXCUSES = 3;
+
+/**
+ * Fills in the defaults and checks what was given.
+ *
+ * @param answered Whether the protocol has pings that are answered.
+ * @throws {TypeError | RangeError} If a duration is not > 0.
+ */
+export function heartbeatPolicy(options: HeartbeatOptions = {}, answered = true): HeartbeatPolicy {
+  const { interval = 30_000, timeout = answered ? 10_000 : Infinity, sendEvery = Infinity, steady = false } = options;
+  if (typeof steady !== "boolean") {
+    throw new TypeError(`Cannot set a heartbeat as "steady" must be a boolean: current value is ${steady}`);
+  }
+  return {
+    interval: duration("set a heartbeat", "interval", interval),
+    timeout: duration("set a heartbeat", "timeout", timeout),
+    sendEvery: duration("set a heartbeat", "sendEvery", sendEvery),
+    steady,
+  };
+}
+
+/** No duty in either direction. */
+export const NO_HEARTBEAT: HeartbeatPolicy = {
+  interval: Infinity,
+  timeout: Infinity,
+  sendEvery: Infinity,
+  steady: false,
+};
+
+/**
+ * Watches one peer's silence, and ours.
+ *
+ * @example
+ * ```ts
+ * import { Heartbeat, heartbeatPolicy } from "./heartbeat.ts";
+ * import { strictEqual } from "node:assert/strict";
+ *
+ * const heartbeat = new Heartbeat(0, heartbeatPolicy({ interval: 100, timeout: 50 }), 0);
+ *
+ * strictEqual(heartbeat.check(99), "wait");
+ * strictEqual(heartbeat.check(100), "probe");
+ * heartbeat.flushed(110);
+ * strictEqual(heartbeat.check(159), "wait");
+ * strictEqual(heartbeat.check(160), "dead");
+ * ```
+ */
+export class Heartbeat {
+  /** Instant of the last byte from the peer. Reading writes this number and touches nothing else. */
+  heardAt: number;
+  /** Instant of the last byte we handed to the socket. */
+  sentAt: number;
+  #policy: HeartbeatPolicy;
+  /** Where in a spread this peer stands: 0 to 1. */
+  readonly #phase: number;
+  readonly #openedAt: number;
+  /** Instant at which the peer was last asked. It is in question while this is later than `heardAt`. */
+  #askedAt = -Infinity;
+  /** Instant at which the question was with the kernel; `Infinity` until then. */
+  #flushedAt = Infinity;
+  /** Instant of the next beat on the grid, if beats are steady. */
+  #beatAt: number;
+  #excuses = 0;
+  #listening = true;
+
+  /**
+   * Starts watching a peer that was alive at `now`.
+   *
+   * @param phase Where this peer stands in a spread, in [0, 1): the first probe or beat comes up to 20 % sooner.
+   */
+  constructor(now: number, policy: HeartbeatPolicy, phase: number) {
+    this.heardAt = this.sentAt = this.#openedAt = now;
+    this.#policy = policy;
+    this.#phase = phase;
+    this.#beatAt = now + policy.sendEvery * (1 - SPREAD * phase);
+  }
+
+  /** The rules in force. */
+  get policy(): HeartbeatPolicy {
+    return this.#policy;
+  }
+
+  /** Puts other rules in force from `now` on. A question that is out stays out, under the new timeout. */
+  update(now: number, policy: HeartbeatPolicy): void {
+    if (policy.sendEvery !== this.#policy.sendEvery || policy.steady !== this.#policy.steady) {
+      this.#beatAt = now + policy.sendEvery;
+    }
+    this.#policy = policy;
+  }
+
+  /** Whether the peer has been asked and has sent nothing since. */
+  get suspect(): boolean {
+    return this.#askedAt > this.heardAt;
+  }
+
+  /**
+   * Says that the question is with the kernel: after `"probe"` once the probe is, after `"suspect"` once no beat
+   * waits. The peer's time runs from here; until then only the write stall judges.
+   */
+  flushed(now: number): void {
+    if (this.#flushedAt === Infinity) this.#flushedAt = now;
+  }
+
+  /**
+   * Says whether we read what the peer sends. While we do not, its silence is our own doing and there is no
+   * verdict; when we start again it has a whole interval, as if it had just spoken.
+   */
+  listen(now: number, listening: boolean): void {
+    if (listening && !this.#listening) this.heardAt = now;
+    this.#listening = listening;
+  }
+
+  /** Instant at which {@linkcode check} next has something to say, if nothing happens before. */
+  deadline(pause?: Pause): number {
+    return Math.min(this.#inbound(pause), this.#outbound(pause));
+  }
+
+  /** Says what to do at `now`. A `"dead"` is not remembered: the caller may ask again to be sure. */
+  check(now: number, pause?: Pause): HeartbeatVerdict {
+    if (now >= this.#inbound(pause)) {
+      if (!this.suspect) this.#excuses = 0;
+      else if (this.#excused(pause)) this.#excuses++;
+      else return "dead";
+      return this.#ask(now);
+    }
+    if (now >= this.#outbound(pause)) return this.#beat(now);
+    return "wait";
+  }
+
+  /** Puts the peer in question. Its time runs from {@linkcode flushed}. */
+  #ask(now: number): HeartbeatVerdict {
+    this.#askedAt = now;
+    this.#flushedAt = Infinity;
+    if (this.#beatsAsk) return "suspect";
+    this.#beat(now);
+    return "probe";
+  }
+
+  #beat(now: number): HeartbeatVerdict {
+    this.sentAt = now;
+    if (this.#policy.steady) {
+      const { sendEvery } = this.#policy;
+      // The next point of the grid that is still to come: beats missed during a pause are not caught up.
+      if (now >= this.#beatAt) this.#beatAt += (Math.floor((now - this.#beatAt) / sendEvery) + 1) * sendEvery;
+    }
+    return "beat";
+  }
+
+  get #beatsAsk(): boolean {
+    return this.#policy.steady && this.#policy.sendEvery <= this.#policy.interval;
+  }
+
+  #inbound(pause: Pause | undefined): number {
+    const { interval, timeout } = this.#policy;
+    if (!this.#listening || interval === Infinity) return Infinity;
+    if (!this.suspect) {
+      const early = this.heardAt === this.#openedAt && !this.#beatsAsk ? interval * SPREAD * this.#phase : 0;
+      return this.#spread(this.heardAt + interval - early, pause);
+    }
+    const due = this.#flushedAt + timeout;
+    if (pause === undefined || pause.end <= this.#flushedAt) return due;
+    // A short pause shifts the deadline, a long one asks anew: see `#excused`.
+    return this.#excused(pause) ? this.#spread(Math.max(due, pause.end), pause) : due + pause.length;
+  }
+
+  #outbound(pause: Pause | undefined): number {
+    const { sendEvery, steady } = this.#policy;
+    if (sendEvery === Infinity) return Infinity;
+    if (steady) return this.#spread(this.#beatAt, pause);
+    const early = this.sentAt === this.#openedAt ? sendEvery * SPREAD * this.#phase : 0;
+    return this.#spread(this.sentAt + sendEvery - early, pause);
+  }
+
+  /** Moves what fell due during a pause of ours a little past its end, each connection by another share. */
+  #spread(due: number, pause: Pause | undefined): number {
+    if (pause === undefined || due > pause.end) return due;
+    const { interval, timeout, sendEvery } = this.#policy;
+    return pause.end + SPREAD * this.#phase * Math.min(interval, timeout, sendEvery);
+  }
+
+  /** Whether the silence was measured across a pause of ours that was long against the timeout. */
+  #excused(pause: Pause | undefined): boolean {
+    return pause !== undefined && pause.end > this.#flushedAt && this.#excuses < MAX_EXCUSES &&
+      pause.length * 4 >= this.#policy.timeout;
+  }
+}

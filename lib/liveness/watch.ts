@@ -1,0 +1,150 @@
+/**
+ * All the clocks of one connection, asked as one: the heartbeat, the write stall, and the limits on a peer that
+ * says nothing, is idle, does not end what it began, or does not leave.
+ *
+ * Pure, as its parts are: `now` comes in, a verdict goes out.
+ *
+ * @module
+ */
+
+import type { ConnectionErrorCode } from "../errors.ts";
+import type { Pause } from "../time/pause.ts";
+import { Heartbeat, type HeartbeatPolicy, type HeartbeatVerdict } from "./heartbeat.ts";
+import { WriteStall } from "./write_stall.ts";
+
+/** How long each thing may last, in milliseconds; `Infinity` is for ever. */
+export interface WatchPolicy {
+  readonly heartbeat: HeartbeatPolicy;
+  readonly writeTimeout: number;
+  readonly idleTimeout: number;
+  readonly firstByteTimeout: number;
+  readonly frameTimeout: number;
+  readonly closeTimeout: number;
+}
+
+/** Verdicts that end the connection. */
+export type FatalVerdict = Extract<
+  ConnectionErrorCode,
+  | "heartbeat-timeout"
+  | "write-stalled"
+  | "idle-timeout"
+  | "first-byte-timeout"
+  | "frame-timeout"
+  | "close-timeout"
+>;
+
+/** What to do now. `quiet`: a connection that is being drained has nothing under way any more. */
+export type WatchVerdict = Exclude<HeartbeatVerdict, "dead"> | "quiet" | FatalVerdict;
+
+/**
+ * A message that has begun may take longer than its timeout only while it flows at this rate, in bytes per
+ * millisecond: 1 KiB/s. A trickler cannot live for ever, 200 kB at 4 kB/s survive.
+ */
+const MIN_FLOW = 1024 / 1000;
+
+/** How long nothing may move before a connection that is being drained counts as quiet, in milliseconds. */
+const QUIET = 200;
+
+/** Watches one connection from its opening on. */
+export class Watch {
+  readonly heartbeat: Heartbeat;
+  readonly stall: WriteStall;
+  /** Instant of the last message of the application, either way. */
+  messageAt: number;
+  readonly #policy: WatchPolicy;
+  readonly #openedAt: number;
+  /** Instant at which an unfinished message began; `Infinity` without one. */
+  #frameAt = Infinity;
+  #unfinished = 0;
+  /** Instant since which a drain has seen nothing move; `Infinity` while there is no drain. */
+  #quietSince = Infinity;
+  #closing = false;
+  /** Instant at which our goodbye was with the kernel. */
+  #partedAt = Infinity;
+
+  /** Starts watching a peer that connected at `now`. For `phase` see {@linkcode Heartbeat}. */
+  constructor(now: number, policy: WatchPolicy, phase: number) {
+    this.heartbeat = new Heartbeat(now, policy.heartbeat, phase);
+    this.stall = new WriteStall(policy.writeTimeout);
+    this.messageAt = this.#openedAt = now;
+    this.#policy = policy;
+  }
+
+  /**
+   * Notes how many bytes there are of a message that has begun and not ended.
+   *
+   * @param ended Whether another message has ended since the last call, so that this one is new.
+   * @returns Whether a deadline has begun.
+   */
+  frame(now: number, unfinished: number, ended: boolean): boolean {
+    this.#unfinished = unfinished;
+    if (unfinished === 0) {
+      this.#frameAt = Infinity;
+      return false;
+    }
+    if (!ended && this.#frameAt !== Infinity) return false;
+    this.#frameAt = now;
+    return true;
+  }
+
+  /** Begins to wait for a moment in which nothing moves. */
+  drain(now: number): void {
+    if (this.#quietSince === Infinity) this.#quietSince = now;
+  }
+
+  /** Says that something moved, or is still under way: a drain goes on waiting. */
+  moved(now: number): void {
+    if (this.#quietSince !== Infinity) this.#quietSince = now;
+  }
+
+  /** The end has begun: from here only our own last bytes and the peer's leaving are watched. */
+  close(): void {
+    this.#closing = true;
+  }
+
+  /** Our last byte is with the kernel: the peer's time to leave runs from here. */
+  parted(now: number): void {
+    if (this.#closing && this.#partedAt === Infinity) this.#partedAt = now;
+  }
+
+  /** Instant at which {@linkcode check} next has something to say, if nothing happens before. */
+  deadline(pause?: Pause): number {
+    const stalled = this.stall.deadline(pause);
+    if (this.#closing) return Math.min(stalled, this.#partedAt + this.#policy.closeTimeout);
+    return Math.min(
+      stalled,
+      this.heartbeat.deadline(pause),
+      this.#idleAt,
+      this.#firstByteAt,
+      this.#frameEndAt,
+      this.#quietSince + QUIET,
+    );
+  }
+
+  /** Says what to do at `now`. A fatal verdict is not remembered: ask again to be sure. */
+  check(now: number, pause?: Pause): WatchVerdict {
+    if (now >= this.stall.deadline(pause)) return "write-stalled";
+    if (this.#closing) return now >= this.#partedAt + this.#policy.closeTimeout ? "close-timeout" : "wait";
+    if (now >= this.#frameEndAt) return "frame-timeout";
+    if (now >= this.#firstByteAt) return "first-byte-timeout";
+    if (now >= this.#idleAt) return "idle-timeout";
+    if (now >= this.#quietSince + QUIET) {
+      this.#quietSince = Infinity;
+      return "quiet";
+    }
+    const verdict = this.heartbeat.check(now, pause);
+    return verdict === "dead" ? "heartbeat-timeout" : verdict;
+  }
+
+  get #idleAt(): number {
+    return this.messageAt + this.#policy.idleTimeout;
+  }
+
+  get #firstByteAt(): number {
+    return this.heartbeat.heardAt === this.#openedAt ? this.#openedAt + this.#policy.firstByteTimeout : Infinity;
+  }
+
+  get #frameEndAt(): number {
+    return this.#frameAt + Math.max(this.#policy.frameTimeout, this.#unfinished / MIN_FLOW);
+  }
+}

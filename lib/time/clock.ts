@@ -1,0 +1,75 @@
+/**
+ * Time and chance, as the rest of the module is allowed to know them.
+ *
+ * @module
+ */
+
+/** A wake-up that has been asked for. */
+export interface WakeUp {
+  /** Takes the wake-up back. Does nothing if it has happened. */
+  cancel(): void;
+}
+
+/**
+ * Tells the time, wakes callers up, and draws lots. Tests pass their own.
+ *
+ * @example
+ * ```ts
+ * import { systemClock } from "@holdfast/holdfast";
+ * import { ok } from "node:assert/strict";
+ *
+ * const before = systemClock.now();
+ * ok(systemClock.now() >= before);
+ * ```
+ */
+export interface Clock {
+  /** Milliseconds since some fixed instant. Never runs backwards, whatever the wall clock does. */
+  now(): number;
+  /**
+   * Calls `wake` once, `delay` milliseconds from now or later. It may come a little early, and comes early
+   * for delays past 2³¹ − 1 ms: ask {@linkcode now}, and ask again. Does not keep the process alive.
+   */
+  wakeAfter(delay: number, wake: () => void): WakeUp;
+  /**
+   * Calls `then` after the event loop has had a full turn, so that all bytes which wait in the kernel by
+   * now have been delivered first.
+   */
+  afterTurn(then: () => void): void;
+  /** A number in [0, 1), to spread things that must not happen together. Not for secrets. */
+  random(): number;
+}
+
+/** Longest delay that every runtime's `setTimeout` honours: past 2³¹ − 1 ms it fires at once. */
+const MAX_DELAY = 2 ** 31 - 1;
+
+/**
+ * The runtime's own clock and timers. They do not keep the process alive: an open socket does that, and
+ * nothing should once it is closed.
+ */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+
+  wakeAfter(delay, wake) {
+    const timer = setTimeout(wake, Math.min(Math.max(delay, 0), MAX_DELAY));
+    unref(timer);
+    return { cancel: () => clearTimeout(timer) };
+  },
+
+  // Two steps, not one: the first may still run in the turn that is under way, before the sockets that wait are
+  // polled (on Node and Deno a due timer runs before them). Its successor cannot.
+  afterTurn(then) {
+    nextTurn(() => nextTurn(then));
+  },
+
+  random: () => Math.random(),
+};
+
+/** Calls `then` when the event loop comes round again. */
+const nextTurn: (then: () => void) => void =
+  (globalThis as { setImmediate?: (then: () => void) => unknown }).setImmediate ??
+    ((then) => void setTimeout(then, 0));
+
+/** Lets the process end while `timer` is pending, where the runtime can. */
+function unref(timer: unknown): void {
+  (timer as { unref?(): void }).unref?.();
+}

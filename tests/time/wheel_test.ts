@@ -1,0 +1,225 @@
+import { test } from "node:test";
+import { assert, assertEquals, assertLess } from "@std/assert";
+import { ASK_AGAIN, type Due, Wheel } from "../../lib/time/wheel.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import { seeded } from "../support/seeded.ts";
+
+const TICK = 10;
+
+/** Something due that writes down when it was called, and what to answer. */
+class Recorder implements Due {
+  readonly calls: [now: number, sure: boolean][] = [];
+  readonly #answer: (now: number, sure: boolean) => number;
+
+  constructor(answer: (now: number, sure: boolean) => number = () => Infinity) {
+    this.#answer = answer;
+  }
+
+  due(now: number, sure: boolean): number {
+    this.calls.push([now, sure]);
+    return this.#answer(now, sure);
+  }
+}
+
+test("Wheel calls at the deadline or up to one tick later, never before", () => {
+  const clock = new FakeClock(), wheel = new Wheel(clock, { tick: TICK });
+  const recorder = new Recorder();
+  wheel.add(recorder, 101);
+  clock.advance(101);
+  assertEquals(recorder.calls, []);
+  clock.advance(8);
+  assertEquals(recorder.calls, []);
+  clock.advance(1);
+  assertEquals(recorder.calls, [[110, false]]);
+  assertEquals(clock.pending, 0);
+});
+
+test("Wheel keeps every deadline over all spans, within a tick", () => {
+  const random = seeded(7);
+  const clock = new FakeClock(), wheel = new Wheel(clock, { tick: TICK });
+  const entries: { at: number; recorder: Recorder }[] = [];
+  for (let i = 0; i < 2_000; i++) {
+    // From one millisecond to five days, evenly over the orders of magnitude: past the span of all rings.
+    const at = clock.now() + 10 ** (random() * 8.6);
+    const recorder = new Recorder();
+    wheel.add(recorder, at);
+    entries.push({ at, recorder });
+    clock.advance(random() * 50);
+  }
+  clock.advance(10 ** 8.7);
+  for (const { at, recorder } of entries) {
+    assertEquals(recorder.calls.length, 1);
+    const [called] = recorder.calls[0]!;
+    assert(called >= at, `called at ${called} for ${at}`);
+    // Timers know whole milliseconds only.
+    assertLess(called - at, TICK + 1);
+  }
+  assertEquals(clock.pending, 0);
+});
+
+test("Wheel sets one timer for 100 000 deadlines, and calls each of them once", () => {
+  const clock = new FakeClock(), wheel = new Wheel(clock, { tick: TICK });
+  let calls = 0;
+  for (let i = 0; i < 100_000; i++) wheel.add({ due: () => (calls++, Infinity) }, i % 5_000);
+  assertEquals(clock.pending, 1);
+  assertEquals(wheel.size, 100_000);
+  clock.advance(5_010);
+  assertEquals(calls, 100_000);
+  assertEquals(clock.pending, 0);
+});
+
+test("Wheel calls again at the deadline that was returned", () => {
+  const clock = new FakeClock(), wheel = new Wheel(clock, { tick: TICK });
+  const recorder = new Recorder((now) => now + 100);
+  wheel.add(recorder, 100);
+  clock.advance(350);
+  assertEquals(recorder.calls.map(([now]) => now), [100, 200, 300]);
+});
+
+test("Wheel.set() moves a deadline both ways, and Infinity puts it to sleep", () => {
+  const clock = new FakeClock(), wheel = new Wheel(clock, { tick: TICK });
+  const recorder = new Recorder();
+  const id = wheel.add(recorder, 500);
+  wheel.set(id, 100);
+  wheel.set(id, 300);
+  clock.advance(290);
+  assertEquals(recorder.calls, []);
+  wheel.set(id, Infinity);
+  clock.advance(1_000);
+  assertEquals(recorder.calls, []);
+  wheel.set(id, 1_400);
+  clock.advance(110);
+  assertEquals(recorder.calls, [[1_400, false]]);
+});
+
+test("Wheel.hasten() never puts a deadline off", () => {
+  const clock = new FakeClock(), wheel = new Wheel(clock, { tick: TICK });
+  const recorder = new Recorder();
+  const id = wheel.add(recorder, 100);
+  wheel.hasten(id, 200);
+  wheel.hasten(id, 50);
+  clock.advance(60);
+  assertEquals(recorder.calls, [[50, false]]);
+});
+
+test("Wheel.remove() leaves no timer behind once it is empty", () => {
+  const clock = new FakeClock(), wheel = new Wheel(clock, { tick: TICK });
+  const a = wheel.add(new Recorder(), 100), b = wheel.add(new Recorder(), 200);
+  wheel.remove(a);
+  assertEquals(clock.pending, 1);
+  wheel.remove(b);
+  assertEquals(clock.pending, 0);
+  assertEquals(wheel.size, 0);
+});
+
+test("Wheel survives owners that remove others, themselves, and add new ones during the sweep", () => {
+  const clock = new FakeClock(), wheel = new Wheel(clock, { tick: TICK });
+  const called: string[] = [];
+  const ids: Record<string, number> = {};
+  const owner = (name: string, act: () => void): Due => ({
+    due: () => {
+      called.push(name);
+      act();
+      return Infinity;
+    },
+  });
+  // All in one slot. Whoever comes first removes the other two and itself, and adds one for the next tick.
+  for (const name of ["a", "b", "c"]) {
+    ids[name] = wheel.add(
+      owner(name, () => {
+        for (const other of ["a", "b", "c"]) wheel.remove(ids[other]!);
+        wheel.add(owner("new", () => {}), 0);
+      }),
+      100,
+    );
+  }
+  clock.advance(200);
+  assertEquals(called.length, 2);
+  assertEquals(called[1], "new");
+  assertEquals(wheel.size, 1);
+});
+
+test("Wheel visits everybody although one of them throws", () => {
+  const clock = new FakeClock();
+  const errors: unknown[] = [];
+  const wheel = new Wheel(clock, { tick: TICK, onError: (error) => errors.push(error) });
+  const recorders = [new Recorder(), new Recorder()];
+  const bug = new Error("bug");
+  wheel.add(recorders[0]!, 100);
+  wheel.add(
+    new Recorder(() => {
+      throw bug;
+    }),
+    100,
+  );
+  wheel.add(recorders[1]!, 100);
+  clock.advance(100);
+  assertEquals(errors, [bug]);
+  assertEquals(recorders.map(({ calls }) => calls.length), [1, 1]);
+});
+
+test("Wheel asks a doubtful owner again after a turn, and tells it that it may be sure", () => {
+  const clock = new FakeClock(), wheel = new Wheel(clock, { tick: TICK });
+  const log: string[] = [];
+  wheel.add(new Recorder((_, sure) => (log.push(sure ? "sure" : "doubt"), sure ? Infinity : ASK_AGAIN)), 100);
+  clock.afterTurn = ((after) => (then: () => void) => {
+    log.push("turn");
+    after.call(clock, then);
+  })(clock.afterTurn);
+  clock.advance(100);
+  assertEquals(log, ["doubt", "turn", "sure"]);
+});
+
+test("Wheel forgets a doubtful owner that was removed meanwhile", () => {
+  const clock = new FakeClock(), wheel = new Wheel(clock, { tick: TICK });
+  const recorder = new Recorder(() => ASK_AGAIN);
+  const id = wheel.add(recorder, 100);
+  clock.afterTurn = ((after) => (then: () => void) => {
+    wheel.remove(id);
+    after.call(clock, then);
+  })(clock.afterTurn);
+  clock.advance(100);
+  assertEquals(recorder.calls.length, 1);
+  assertEquals(wheel.size, 0);
+});
+
+test("Wheel notices that the process was away, and lets the event loop turn before it calls anybody", () => {
+  const clock = new FakeClock(), wheel = new Wheel(clock, { tick: TICK });
+  const recorder = new Recorder();
+  wheel.add(recorder, 100);
+  let turned = false;
+  clock.afterTurn = ((after) => (then: () => void) =>
+    after.call(clock, () => {
+      turned = true;
+      then();
+    }))(clock.afterTurn);
+  clock.sleep(6_000);
+  assert(turned);
+  assertEquals(recorder.calls, [[6_000, false]]);
+  assertEquals(wheel.pause, { end: 6_000, length: 5_900 });
+  assertEquals(wheel.pauses, 1);
+});
+
+test("Wheel takes 200 ms of lateness for granted", () => {
+  const clock = new FakeClock(), wheel = new Wheel(clock, { tick: TICK });
+  wheel.add(new Recorder(), 100);
+  clock.sleep(300);
+  assertEquals(wheel.pauses, 0);
+  wheel.add(new Recorder(), 400);
+  clock.sleep(301);
+  assertEquals(wheel.pauses, 1);
+});
+
+test("Wheel waits again when its timer comes early", () => {
+  const clock = new FakeClock(), recorder = new Recorder();
+  const wakeAfter = clock.wakeAfter.bind(clock);
+  // As Node does: up to a millisecond early.
+  clock.wakeAfter = (delay, wake) => wakeAfter(delay > 1 ? delay - 1 : 1, wake);
+  const wheel = new Wheel(clock, { tick: TICK });
+  wheel.add(recorder, 100);
+  clock.advance(99);
+  assertEquals(recorder.calls, []);
+  clock.advance(11);
+  assertEquals(recorder.calls.length, 1);
+  assert(recorder.calls[0]![0] >= 100);
+});
