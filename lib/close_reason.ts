@@ -1,0 +1,83 @@
+/**
+ * Puts the end of a connection into words.
+ *
+ * @module
+ */
+
+import { type CloseReason, ConnectionError, type ConnectionErrorCode, type ConnectionFacts } from "./errors.ts";
+import { type ErrorOrigin, ProtocolError } from "./errors.ts";
+
+/** Makes the reason for an end. `cause` is what the runtime, the protocol or the application said of it. */
+export function closeReason(
+  code: ConnectionErrorCode,
+  origin: ErrorOrigin,
+  facts: ConnectionFacts,
+  cause?: unknown,
+): CloseReason {
+  const silence = Math.round(facts.endedAt - facts.lastHeardAt);
+  const system = (cause as { code?: unknown } | undefined)?.code;
+  return new ConnectionError(code, words(code, origin, silence, facts, cause), {
+    origin,
+    facts,
+    ...(typeof system === "string" && { systemCode: system }),
+    ...(cause !== undefined && { cause }),
+  });
+}
+
+/** Whose doing an end with this code is, if nothing else is known. */
+export function originOf(code: ConnectionErrorCode, cause: unknown): ErrorOrigin {
+  switch (code) {
+    case "closed":
+    case "reset":
+    case "first-byte-timeout":
+    case "frame-timeout":
+    case "close-timeout":
+    case "write-stalled":
+      return "peer";
+    case "protocol-error":
+      return cause instanceof ProtocolError ? "peer" : "local";
+    case "heartbeat-timeout":
+    case "network-failed":
+      return "network";
+    default:
+      return "local";
+  }
+}
+
+function words(
+  code: ConnectionErrorCode,
+  origin: ErrorOrigin,
+  silence: number,
+  facts: ConnectionFacts,
+  cause: unknown,
+): string {
+  const detail = cause instanceof Error ? `: ${cause.message}` : "";
+  switch (code) {
+    case "closed":
+      return origin === "peer" ? "Connection was closed by the peer" : "Connection was closed";
+    case "aborted":
+      return `Connection was aborted${detail}`;
+    case "handler-failed":
+      return `Handler of the connection failed${detail}`;
+    case "reset":
+      return "Connection was reset by the peer";
+    case "heartbeat-timeout":
+      return `Peer has been silent for ${silence} ms`;
+    case "write-stalled":
+      return `Peer takes no bytes: ${facts.bufferedAmount} wait`;
+    case "write-overflow":
+      return `Too many bytes wait to be sent: ${facts.bufferedAmount}, and send() was not awaited`;
+    case "idle-timeout":
+      return "No message has passed for too long";
+    case "first-byte-timeout":
+      return "Peer has not sent its first byte in time";
+    case "frame-timeout":
+      return "Peer has not ended a message in time";
+    case "close-timeout":
+      return "Peer has not finished in time";
+    case "protocol-error":
+      return `Peer broke the protocol${detail}`;
+    default:
+      return `Connection failed${detail}`;
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * The options of a connection, checked and filled in once for all connections that share them.
+ *
+ * @module
+ */
+
+import { count, duration } from "./checked.ts";
+import type { ConnectionOptions } from "./connection.ts";
+import { heartbeatPolicy, NO_HEARTBEAT } from "./liveness/heartbeat.ts";
+import type { WatchPolicy } from "./liveness/watch.ts";
+import type { Protocol } from "./protocol/protocol.ts";
+import { raw } from "./protocol/raw.ts";
+import { type Clock, systemClock } from "./time/clock.ts";
+import { Wheel } from "./time/wheel.ts";
+
+/** What every connection of one server or client goes by. */
+export interface ConnectionPolicy<In, Out> {
+  readonly protocol: Protocol<In, Out>;
+  readonly watch: WatchPolicy;
+  readonly maxInboundBytes: number;
+  readonly maxOutboundBytes: number;
+  readonly clock: Clock;
+  readonly wheel: Wheel;
+}
+
+/**
+ * Checks `options` and fills in the defaults.
+ *
+ * @param action What fails if an option is wrong, as `"serve"`.
+ * @throws {TypeError | RangeError} In the form: what failed, the rule, the value seen.
+ */
+export function connectionPolicy<In, Out>(
+  action: string,
+  options: ConnectionOptions<In, Out>,
+): ConnectionPolicy<In, Out> {
+  // Without a protocol, In and Out are those of raw(): the defaults of serve() and connect() see to it.
+  const protocol = options.protocol ?? raw() as Protocol<unknown, unknown> as Protocol<In, Out>;
+  const heartbeat = options.heartbeat === false
+    ? NO_HEARTBEAT
+    : heartbeatPolicy(options.heartbeat, protocol.answersPings);
+  const {
+    writeTimeout = Math.min(30_000, heartbeat.interval + heartbeat.timeout),
+    idleTimeout = Infinity,
+    firstByteTimeout = Infinity,
+    frameTimeout = 30_000,
+    closeTimeout = 5_000,
+    maxInboundBytes = 1 << 20,
+    maxOutboundBytes = 4 << 20,
+    clock = systemClock,
+  } = options;
+  return {
+    protocol,
+    watch: {
+      heartbeat,
+      writeTimeout: duration(action, "writeTimeout", writeTimeout),
+      idleTimeout: duration(action, "idleTimeout", idleTimeout),
+      firstByteTimeout: duration(action, "firstByteTimeout", firstByteTimeout),
+      frameTimeout: duration(action, "frameTimeout", frameTimeout),
+      closeTimeout: duration(action, "closeTimeout", closeTimeout),
+    },
+    maxInboundBytes: count(action, "maxInboundBytes", maxInboundBytes),
+    maxOutboundBytes: count(action, "maxOutboundBytes", maxOutboundBytes),
+    clock,
+    wheel: wheelOf(clock),
+  };
+}
+
+const wheels = /* @__PURE__ */ new WeakMap<Clock, Wheel>();
+
+/** The one wheel of a clock: all connections of a process share one timer. */
+function wheelOf(clock: Clock): Wheel {
+  let wheel = wheels.get(clock);
+  if (wheel === undefined) wheels.set(clock, wheel = new Wheel(clock));
+  return wheel;
+}

@@ -1,0 +1,184 @@
+/**
+ * Messages on their way to the application: handed over at once, or kept in order until it takes them.
+ *
+ * There are two ways to take them, a callback and an async iterator. The iterator is written by hand: a generator
+ * costs twice as much a message.
+ *
+ * @module
+ */
+
+/** What an {@linkcode Inbox} needs from the connection it belongs to. */
+export interface InboxOwner<In> {
+  /** Makes a borrowed message one that may be kept. */
+  own(message: In): In;
+  /** Lets the message that was just handed over, which may be borrowed, stay valid. */
+  keep(): void;
+  /** Says whether there is no room for more, so that reading stops, or room again. */
+  full(full: boolean): void;
+  /** Everything has been taken, and no more will come. */
+  emptied(): void;
+  /** The callback threw, or its promise was rejected. */
+  failed(error: unknown): void;
+}
+
+/** Takes one message. A promise holds further messages back until it settles. */
+export type Receiver<In> = (message: In) => unknown;
+
+interface Waiter<In> {
+  resolve(result: IteratorResult<In, undefined>): void;
+  reject(reason: unknown): void;
+}
+
+/** Messages of one connection that the application has not taken yet. */
+export class Inbox<In> implements AsyncIterator<In, undefined> {
+  readonly #owner: InboxOwner<In>;
+  readonly #maxBytes: number;
+  #receiver: Receiver<In> | undefined;
+  /** What waits, from `#head` on, each with its size. */
+  #messages: In[] = [];
+  #sizes: number[] = [];
+  #head = 0;
+  #bytes = 0;
+  #waiters: Waiter<In>[] = [];
+  /** A callback has not settled yet. */
+  #busy = false;
+  #full = false;
+  #ended = false;
+  /** What the iterator throws at the end, if it throws. */
+  #reason: unknown;
+
+  /** @param maxBytes Bytes that may wait before the owner is told that it is full. */
+  constructor(owner: InboxOwner<In>, maxBytes: number) {
+    this.#owner = owner;
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Whether nothing waits, and the application is not at work on anything. */
+  get idle(): boolean {
+    return !this.#busy && this.#head === this.#messages.length;
+  }
+
+  /** Whether a callback takes the messages. */
+  get receiver(): Receiver<In> | undefined {
+    return this.#receiver;
+  }
+
+  /** Gives the messages to a callback from now on, what waits first. */
+  set receiver(receiver: Receiver<In> | undefined) {
+    this.#receiver = receiver;
+    this.#pump();
+  }
+
+  /** Takes a message from the wire. It may be borrowed. */
+  push(message: In, size: number): void {
+    if (this.#ended) return;
+    if (this.#receiver !== undefined && this.idle) return this.#give(message);
+    const waiter = this.#waiters.shift();
+    if (waiter !== undefined) return waiter.resolve({ done: false, value: this.#owner.own(message) });
+    this.#messages.push(this.#owner.own(message));
+    this.#sizes.push(size);
+    this.#bytes += size;
+    if (this.#bytes >= this.#maxBytes) this.#setFull(true);
+  }
+
+  /** No more will come. What waits can still be taken; after it the iterator is done, or throws `reason`. */
+  end(reason?: unknown): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#reason = reason;
+    for (const waiter of this.#waiters.splice(0)) {
+      if (reason === undefined) waiter.resolve({ done: true, value: undefined });
+      else waiter.reject(reason);
+    }
+    this.#checkEmptied();
+  }
+
+  /** Throws away what waits. */
+  clear(): void {
+    this.#messages = [];
+    this.#sizes = [];
+    this.#head = this.#bytes = 0;
+    this.#setFull(false);
+  }
+
+  /** The next message, for `for await`. */
+  next(): Promise<IteratorResult<In, undefined>> {
+    if (this.#head < this.#messages.length) {
+      const value = this.#take();
+      this.#checkEmptied();
+      return Promise.resolve({ done: false, value });
+    }
+    if (this.#ended) {
+      return this.#reason === undefined
+        ? Promise.resolve({ done: true, value: undefined })
+        : Promise.reject(this.#reason);
+    }
+    return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
+  }
+
+  #take(): In {
+    const message = this.#messages[this.#head]!;
+    this.#bytes -= this.#sizes[this.#head]!;
+    this.#messages[this.#head++] = undefined as In;
+    if (this.#head === this.#messages.length) {
+      this.#messages = [];
+      this.#sizes = [];
+      this.#head = 0;
+    } else if (this.#head >= 1024 && this.#head * 2 >= this.#messages.length) {
+      this.#messages.splice(0, this.#head);
+      this.#sizes.splice(0, this.#head);
+      this.#head = 0;
+    }
+    // Half empty, not one below full: reading that stops and starts for each message costs more than it saves.
+    if (this.#full && this.#bytes * 2 <= this.#maxBytes) this.#setFull(false);
+    return message;
+  }
+
+  /** Gives what waits to the callback, for as long as it returns at once. */
+  #pump(): void {
+    while (this.#receiver !== undefined && !this.#busy && this.#head < this.#messages.length) {
+      this.#give(this.#take());
+    }
+    this.#checkEmptied();
+  }
+
+  #give(message: In): void {
+    let result;
+    try {
+      result = this.#receiver!(message);
+    } catch (error) {
+      return this.#owner.failed(error);
+    }
+    if (result === undefined || result === ACCEPTED || !isThenable(result)) return;
+    // A callback that is not done yet may still look at its bytes.
+    this.#owner.keep();
+    this.#busy = true;
+    result.then(
+      () => {
+        this.#busy = false;
+        this.#pump();
+      },
+      (error) => {
+        this.#busy = false;
+        this.#owner.failed(error);
+      },
+    );
+  }
+
+  #checkEmptied(): void {
+    if (this.#ended && this.idle) this.#owner.emptied();
+  }
+
+  #setFull(full: boolean): void {
+    if (full === this.#full) return;
+    this.#full = full;
+    this.#owner.full(full);
+  }
+}
+
+/** What `send()` returns when the message was accepted at once. One promise for all, known by identity. */
+export const ACCEPTED: Promise<void> = /* @__PURE__ */ Promise.resolve();
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown } | null)?.then === "function";
+}
