@@ -20,7 +20,9 @@ export function duration(action: string, name: string, value: number): number {
  * @throws {RangeError} In the form: what failed, the rule, the value seen.
  */
 export function count(action: string, name: string, value: number, min = 1): number {
-  if (typeof value === "number" && value >= min && (Number.isInteger(value) || value === Infinity)) return value;
+  if (typeof value === "number" && value >= min && (Number.isInteger(value) || value === Infinity)) {
+    return value;
+  }
   throw new RangeError(
     `Cannot ${action} as "${name}" must be a whole number >= ${min}: current value is ${value}`,
   );

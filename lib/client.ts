@@ -11,7 +11,8 @@ import { detectTransport } from "./transport/detect.ts";
 import type { Target } from "./transport/transport.ts";
 
 /** Options for {@linkcode connect}. Durations are in milliseconds, sizes in bytes. */
-export interface ConnectOptions<In = Uint8Array, Out = Uint8Array | string> extends ConnectionOptions<In, Out> {
+export interface ConnectOptions<In = Uint8Array, Out = Uint8Array | string>
+  extends ConnectionOptions<In, Out> {
   /** How long dialling may take, the look-up of the name included. @default {5_000} as NATS (ADR-40) */
   readonly timeout?: number | undefined;
 }

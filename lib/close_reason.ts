@@ -4,7 +4,12 @@
  * @module
  */
 
-import { type CloseReason, ConnectionError, type ConnectionErrorCode, type ConnectionFacts } from "./errors.ts";
+import {
+  type CloseReason,
+  ConnectionError,
+  type ConnectionErrorCode,
+  type ConnectionFacts,
+} from "./errors.ts";
 import { type ErrorOrigin, ProtocolError } from "./errors.ts";
 
 /** Makes the reason for an end. `cause` is what the runtime, the protocol or the application said of it. */

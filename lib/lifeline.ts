@@ -9,91 +9,42 @@
  */
 
 import type { HeartbeatPolicy } from "./liveness/heartbeat.ts";
-import { type FatalVerdict, Watch, type WatchPolicy } from "./liveness/watch.ts";
+import { type BreakCode, type LifelineCounts, type LifelineOwner, noCounts } from "./lifeline_owner.ts";
+import { RoundTrip } from "./liveness/rtt.ts";
+import { Watch, type WatchPolicy } from "./liveness/watch.ts";
 import type { Protocol, Wire, WireEvents } from "./protocol/protocol.ts";
+import { ReadGate } from "./read_gate.ts";
 import type { Clock } from "./time/clock.ts";
 import { ASK_AGAIN, type Due, type Wheel } from "./time/wheel.ts";
 import type { Socket, SocketHandler } from "./transport/transport.ts";
-
-/** Why a lifeline broke. */
-export type BreakCode = FatalVerdict | "protocol-error" | "reset" | "network-failed" | "closed";
-
-/** What a {@linkcode Lifeline} tells. */
-export interface LifelineOwner<In> {
-  /** A message arrived. It may be borrowed: {@linkcode Lifeline.own} before keeping it. */
-  message(message: In, size: number): void;
-  /** The peer will send no more. */
-  ended(): void;
-  /** Some of what waited was sent. */
-  written(): void;
-  /** A drain found nothing under way: see {@linkcode Lifeline.drain}. */
-  quiet(): void;
-  /** It is over. Called at most once, and last. */
-  broke(code: BreakCode, cause?: unknown): void;
-}
-
-/** What a lifeline counts. */
-export interface LifelineCounts {
-  bytesReceived: number;
-  bytesSent: number;
-  messagesReceived: number;
-  probesSent: number;
-  beatsSent: number;
-  pingsReceived: number;
-  pongsReceived: number;
-  pongsUnasked: number;
-}
-
-/**
- * Bytes that one connection may deliver before the others get a turn of the event loop. Large enough to cost nothing
- * (4096 messages of 64 bytes), small enough to be handled in well under a millisecond.
- */
-const BURST = 256 * 1024;
-
-/** Writes up to this size are collected for the rest of the turn; larger ones are worth a system call of their own. */
-const SMALL = 16 * 1024;
+import { type BatchOwner, beginReceiving, endReceiving, TurnBatch } from "./turn_batch.ts";
 
 /** From this size on a chunk is kept rather than copied. */
 const KEEP_FROM = 1024;
 
 /** One connection's bytes, both ways. */
-export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, Due {
+export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, BatchOwner, Due {
   readonly socket: Socket;
   readonly watch: Watch;
-  readonly counts: LifelineCounts = {
-    bytesReceived: 0,
-    bytesSent: 0,
-    messagesReceived: 0,
-    probesSent: 0,
-    beatsSent: 0,
-    pingsReceived: 0,
-    pongsReceived: 0,
-    pongsUnasked: 0,
-  };
+  readonly counts: LifelineCounts = noCounts();
+  readonly roundTrip: RoundTrip = new RoundTrip();
   readonly #protocol: Protocol<In, Out>;
   readonly #wire: Wire<In, Out>;
   readonly #clock: Clock;
   readonly #wheel: Wheel;
   readonly #owner: LifelineOwner<In>;
   #entry = -1;
-  /** What was written in this turn and is not with the socket yet. */
-  #batch: Uint8Array[] = [];
-  #batchBytes = 0;
+  readonly #batch: TurnBatch = new TurnBatch(this);
+  readonly #gate: ReadGate;
+  /** The owner has no room. */
+  #full = false;
   /** The chunk being received, and whether part of it was kept. */
   #chunk: Uint8Array | undefined;
   #kept = false;
   /** Whether that chunk held anything that proves the peer alive. */
   #alive = false;
-  #burst = 0;
-  /** Reading is stopped because the owner is full, or to let others have a turn. */
-  #full = false;
-  #yielding = false;
   /** A probe or beat is due, and waits until what stands before it has left. */
   #owed = false;
-  /** Instant of the ping of ours that has had no pong yet; `undefined` without one, `NaN` if there are several. */
-  #pingAt: number | undefined;
-  /** Last round trip from a ping to its pong, in milliseconds. */
-  rtt: number | undefined;
   /** We will send no more. */
   #finished = false;
   /** The peer will send no more. */
@@ -113,6 +64,7 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, Due {
     this.#protocol = protocol;
     this.#wire = protocol.open();
     this.#wheel = wheel;
+    this.#gate = new ReadGate(socket, clock);
     this.#clock = clock;
     this.#owner = owner;
     this.watch = new Watch(clock.now(), policy, clock.random());
@@ -126,7 +78,7 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, Due {
 
   /** Bytes taken and not yet with the kernel. */
   get bufferedAmount(): number {
-    return this.#batchBytes + this.socket.bufferedAmount;
+    return this.#batch.bytes + this.socket.bufferedAmount;
   }
 
   /** The present instant. */
@@ -165,14 +117,10 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, Due {
 
   /** Stops reading while the owner has no room, and goes on when it has. */
   hold(full: boolean): void {
-    if (full === this.#full || this.#over) return;
-    this.#full = full;
+    if (!this.#gate.hold(full)) return;
     // Silence that we cause ourselves is not the peer's.
-    this.watch.heartbeat.listen(this.#clock.now(), !full && !this.#mute);
-    this.#rearm();
-    if (this.#yielding) return;
-    if (full) this.socket.pause();
-    else this.socket.resume();
+    this.#full = full;
+    this.#listen();
   }
 
   /** Puts other heartbeat rules in force. */
@@ -198,11 +146,10 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, Due {
     const now = this.#clock.now();
     const goodbye = this.#wire.goodbye?.();
     if (goodbye !== undefined) this.#write(goodbye, now);
-    this.flush();
+    this.#batch.flush();
     this.#finished = true;
     this.socket.shutdown();
-    // A peer that can no longer be asked is not judged for not answering.
-    if (this.#protocol.answersPings) this.watch.heartbeat.listen(now, false);
+    this.#listen();
   }
 
   /** As {@linkcode finish}, and gives the peer its time to finish too. The owner throws away what still arrives. */
@@ -218,9 +165,14 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, Due {
     if (this.#stop()) this.socket.abort();
   }
 
-  /** Whether the peer's silence says nothing about it: it has ended, or cannot be asked any more. */
-  get #mute(): boolean {
-    return this.#ended || (this.#finished && this.#protocol.answersPings);
+  /**
+   * Judges the peer's silence, or not: we do not read, the peer has finished, or it cannot be asked any more because
+   * we have.
+   */
+  #listen(): void {
+    const mute = this.#full || this.#ended || (this.#finished && this.#protocol.answersPings);
+    this.watch.heartbeat.listen(this.#clock.now(), !mute);
+    this.#rearm();
   }
 
   // What the wheel calls.
@@ -263,9 +215,9 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, Due {
     const ping = this.#wire.ping?.();
     if (ping === undefined) return;
     this.counts.beatsSent++;
-    this.#pingAt = this.#pingAt === undefined ? now : NaN;
+    this.roundTrip.asked(now);
     this.#write(ping, now);
-    this.flush();
+    this.#batch.flush();
   }
 
   // What the socket calls.
@@ -282,24 +234,23 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, Due {
     watch.moved(now);
     this.#chunk = chunk;
     this.#kept = this.#alive = false;
-    receiving++;
+    beginReceiving();
     try {
       this.#wire.receive(chunk, this);
     } catch (error) {
       this.#break("protocol-error", error);
     }
-    receiving--;
+    endReceiving();
     this.#chunk = undefined;
     if (!this.#over) {
       const { unfinished } = this.#wire;
       // Only pongs that answer nothing of ours are not: a peer that sends them unasked might send them for ever.
-      if (counts.pongsUnasked !== pongsUnasked && !this.#alive && unfinished === 0) watch.heartbeat.heardAt = heardAt;
+      if (counts.pongsUnasked !== pongsUnasked && !this.#alive && unfinished === 0) {
+        watch.heartbeat.heardAt = heardAt;
+      }
       if (watch.frame(now, unfinished, counts.messagesReceived !== messagesReceived)) this.#rearm();
-      if (this.#batchBytes > 0) this.flush();
-      if ((this.#burst += chunk.length) >= BURST) this.#yield();
+      this.#gate.received(chunk.length);
     }
-    // What was written to others must leave too while the chunk is still borrowed: they may share its bytes.
-    if (receiving === 0 && waiting.length > 0) flushAll();
     return this.#kept;
   }
 
@@ -308,16 +259,19 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, Due {
     const now = this.#clock.now(), left = this.socket.bufferedAmount;
     this.watch.stall.progress(now, left);
     this.watch.moved(now);
-    if (left === 0) {
-      this.watch.parted(now);
-      if (this.#owed) {
-        this.#owed = false;
-        this.#ping(now);
-        if (this.bufferedAmount === 0) this.watch.heartbeat.flushed(now);
-      }
-      this.#rearm();
-    }
+    if (left === 0 && (this.#owed || this.#finished || this.watch.heartbeat.suspect)) this.#emptied(now);
     this.#owner.written();
+  }
+
+  /** Goes on with what waited for the buffer to be empty. */
+  #emptied(now: number): void {
+    this.watch.parted(now);
+    if (this.#owed) {
+      this.#owed = false;
+      this.#ping(now);
+    }
+    if (this.bufferedAmount === 0) this.watch.heartbeat.flushed(now);
+    this.#rearm();
   }
 
   end(): void {
@@ -329,8 +283,7 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, Due {
     }
     if (this.#over) return;
     this.#ended = true;
-    // No more will come, so silence says nothing any more.
-    this.watch.heartbeat.listen(this.#clock.now(), false);
+    this.#listen();
     this.watch.frame(0, 0, true);
     this.#owner.ended();
   }
@@ -362,61 +315,29 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, Due {
 
   pong(_payload?: Uint8Array): void {
     this.counts.pongsReceived++;
-    if (this.#pingAt === undefined) {
-      this.counts.pongsUnasked++;
-      return;
-    }
-    this.#alive = true;
-    // Karn's rule: a pong that may answer one of several pings measures nothing.
-    if (!Number.isNaN(this.#pingAt)) this.rtt = this.watch.heartbeat.heardAt - this.#pingAt;
-    this.#pingAt = undefined;
+    if (this.roundTrip.answered(this.watch.heartbeat.heardAt)) this.#alive = true;
+    else this.counts.pongsUnasked++;
   }
 
-  /** Hands the bytes written in this turn to the socket, as one piece. */
-  flush(): void {
-    const batch = this.#batch;
-    if (batch.length === 0 || this.#over) return;
-    this.#batch = [];
-    const bytes = batch.length === 1 ? batch[0]! : joined(batch, this.#batchBytes);
-    this.#batchBytes = 0;
-    this.#hand(bytes, this.#clock.now());
+  // What the batch calls.
+
+  hand(bytes: Uint8Array): void {
+    if (this.#over || this.socket.write(bytes)) return;
+    this.watch.stall.waiting(this.#clock.now());
+    this.#wheel.hasten(this.#entry, this.watch.stall.deadline(this.#wheel.pause));
   }
 
   #write(bytes: Uint8Array, now: number): void {
     if (this.#over || this.#finished || bytes.length === 0) return;
     this.watch.heartbeat.sentAt = now;
     this.counts.bytesSent += bytes.length;
-    if (bytes.length > SMALL) {
-      this.flush();
-      this.#hand(bytes, now);
-      return;
-    }
-    this.#batchBytes += bytes.length;
-    // While a chunk is being received, it is flushed at the end of that; otherwise at the end of the turn.
-    if (this.#batch.push(bytes) === 1 && this.#chunk === undefined) flushSoon(this);
-    if (this.#batchBytes > SMALL) this.flush();
-  }
-
-  #hand(bytes: Uint8Array, now: number): void {
-    if (this.socket.write(bytes)) return;
-    this.watch.stall.waiting(now);
-    this.#wheel.hasten(this.#entry, this.watch.stall.deadline(this.#wheel.pause));
-  }
-
-  /** Lets the other connections have a turn of the event loop. */
-  #yield(): void {
-    this.#burst = 0;
-    if (this.#yielding || this.#full) return;
-    this.#yielding = true;
-    this.socket.pause();
-    this.#clock.afterTurn(() => {
-      this.#yielding = false;
-      if (!this.#full && !this.#over) this.socket.resume();
-    });
+    this.#batch.write(bytes);
   }
 
   #rearm(): void {
-    if (!this.#over && this.#entry >= 0) this.#wheel.hasten(this.#entry, this.watch.deadline(this.#wheel.pause));
+    if (!this.#over && this.#entry >= 0) {
+      this.#wheel.hasten(this.#entry, this.watch.deadline(this.#wheel.pause));
+    }
   }
 
   #break(code: BreakCode, cause?: unknown): void {
@@ -429,33 +350,9 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, Due {
   #stop(): boolean {
     if (this.#over) return false;
     this.#over = true;
-    this.#batch = [];
+    this.#gate.shut();
+    this.#batch.clear();
     if (this.#entry >= 0) this.#wheel.remove(this.#entry);
     return true;
   }
-}
-
-function joined(parts: readonly Uint8Array[], size: number): Uint8Array {
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
-}
-
-/** How many lifelines are in the midst of receiving: more than one if the application writes to itself. */
-let receiving = 0;
-/** Lifelines that wrote in this turn. One microtask flushes them all, instead of a closure for each. */
-let waiting: { flush(): void }[] = [];
-
-function flushSoon(lifeline: { flush(): void }): void {
-  if (waiting.push(lifeline) === 1 && receiving === 0) queueMicrotask(flushAll);
-}
-
-function flushAll(): void {
-  const lifelines = waiting;
-  waiting = [];
-  for (const lifeline of lifelines) lifeline.flush();
 }

@@ -7,10 +7,17 @@
 
 import { closeReason, originOf } from "./close_reason.ts";
 import type { ConnectionPolicy } from "./connection_policy.ts";
-import type { Connection, ConnectionHeartbeat, ConnectionState, ConnectionStats, OnMessage } from "./connection.ts";
+import type {
+  Connection,
+  ConnectionHeartbeat,
+  ConnectionState,
+  ConnectionStats,
+  OnMessage,
+} from "./connection.ts";
 import { type CloseReason, ConnectionError, type ConnectionErrorCode, type ErrorOrigin } from "./errors.ts";
 import { ACCEPTED, Inbox, type InboxOwner } from "./inbox.ts";
-import { type BreakCode, Lifeline, type LifelineOwner } from "./lifeline.ts";
+import { Lifeline } from "./lifeline.ts";
+import type { BreakCode, LifelineOwner } from "./lifeline_owner.ts";
 import { type HeartbeatOptions, heartbeatPolicy } from "./liveness/heartbeat.ts";
 import type { Address, Socket } from "./transport/transport.ts";
 
@@ -93,7 +100,7 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
   }
 
   get rtt(): number | undefined {
-    return this.#line.rtt;
+    return this.#line.roundTrip.latest;
   }
 
   get bufferedAmount(): number {
@@ -294,7 +301,10 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
 
   #refused(): Promise<never> {
     const refused = Promise.reject(
-      this.#reason ?? new ConnectionError("closed", "Cannot send as the connection has finished sending", { origin: "local" }),
+      this.#reason ??
+        new ConnectionError("closed", "Cannot send as the connection has finished sending", {
+          origin: "local",
+        }),
     );
     refused.catch(() => {});
     return refused;

@@ -147,7 +147,9 @@ class LiveServer<In, Out> implements Server<In, Out>, ConnectionKeeper<In, Out> 
     const { signal, transport = await detectTransport() } = options;
     signal?.throwIfAborted();
     if (transport.listen === undefined) {
-      throw new TypeError(`Cannot serve as the transport must be able to listen: current one is "${transport.name}"`);
+      throw new TypeError(
+        `Cannot serve as the transport must be able to listen: current one is "${transport.name}"`,
+      );
     }
     const { backlog, reusePort, tcpNoDelay, tcpKeepAlive } = options;
     this.#listener = await transport.listen(target, {
@@ -183,20 +185,14 @@ class LiveServer<In, Out> implements Server<In, Out>, ConnectionKeeper<In, Out> 
     const timeout = duration("drain", "timeout", options.timeout ?? this.#drainTimeout);
     this.#stop();
     for (const connection of this.#connections) void connection.drain();
-    if (this.#connections.size > 0 && timeout < Infinity) {
-      const { clock } = this.#policy;
-      const deadline = clock.now() + timeout;
-      // Asked again if it comes early, as the clock may.
-      let wake = clock.wakeAfter(timeout, check.bind(this));
-      function check(this: LiveServer<In, Out>): void {
-        const left = deadline - clock.now();
-        if (left > 0) wake = clock.wakeAfter(left, check.bind(this));
-        else this.#abortAll(new Error(`Drain took longer than ${timeout} ms`));
-      }
-      await this.closed;
-      wake.cancel();
-    }
+    const { clock, wheel } = this.#policy;
+    const late = () => {
+      this.#abortAll(new Error(`Drain took longer than ${timeout} ms`));
+      return Infinity;
+    };
+    const entry = wheel.add({ due: late }, clock.now() + timeout);
     await this.closed;
+    wheel.remove(entry);
   }
 
   abort(reason?: unknown): void {
@@ -283,6 +279,8 @@ function targetOf<In, Out>({ hostname = "127.0.0.1", port, path }: ServeOptions<
     if (port === undefined) return { path };
     throw new TypeError(`Cannot serve as either "port" or "path" must be set: both are`);
   }
-  if (port === undefined) throw new TypeError(`Cannot serve as either "port" or "path" must be set: neither is`);
+  if (port === undefined) {
+    throw new TypeError(`Cannot serve as either "port" or "path" must be set: neither is`);
+  }
   return { hostname, port };
 }

@@ -296,12 +296,14 @@ test("abort() throws away what waits", async () => {
   assertEquals(log, ["aborted"]);
 });
 
-for (const [how, callback] of [
-  ["throws", () => {
-    throw new Error("bug");
-  }],
-  ["is rejected", () => Promise.reject(new Error("bug"))],
-] as const) {
+for (
+  const [how, callback] of [
+    ["throws", () => {
+      throw new Error("bug");
+    }],
+    ["is rejected", () => Promise.reject(new Error("bug"))],
+  ] as const
+) {
   test(`A callback that ${how} ends its connection`, async () => {
     const { socket, connection, ends } = live();
     connection.onMessage = callback;
@@ -341,7 +343,11 @@ test("A protocol with a bug ends its connection, and nothing else", () => {
   };
   const { socket, ends } = live({ protocol: broken });
   socket.receive("x");
-  assertEquals(ends.map(({ code, origin, cause }) => [code, origin, cause]), [["protocol-error", "local", bug]]);
+  assertEquals(ends.map(({ code, origin, cause }) => [code, origin, cause]), [[
+    "protocol-error",
+    "local",
+    bug,
+  ]]);
 });
 
 test("drain() answers until nothing has moved for a moment, then closes", async () => {

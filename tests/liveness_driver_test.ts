@@ -21,7 +21,8 @@ function watched(options: ConnectionOptions<string, string> = {}, clock = new Fa
   const it = live<string, string>({ protocol: lines(), heartbeat: HEARTBEAT, ...options }, clock);
   it.connection.onMessage = () => {};
   spy(it.socket, (bytes) => log.push(`${clock.now()} ${bytes.trim()}`));
-  it.connection.signal.addEventListener("abort", () => log.push(`${clock.now()} ${it.connection.signal.reason.code}`));
+  it.connection.signal.addEventListener("abort", () =>
+    log.push(`${clock.now()} ${it.connection.signal.reason.code}`));
   return { ...it, log };
 }
 
@@ -131,6 +132,18 @@ test("A probe that waited leaves once there is room, and its time runs from ther
   assertEquals(log, ["500 PING", "550 heartbeat-timeout"]);
 });
 
+test("A probe that the socket takes a while to hand over is judged from when it has", () => {
+  const { clock, socket, log } = watched({ writeTimeout: 1_000 });
+  socket.room = 0;
+  clock.advance(300);
+  assertEquals(log, ["100 PING"]);
+  socket.take(5);
+  clock.advance(40);
+  assertEquals(log, ["100 PING"]);
+  clock.advance(20);
+  assertEquals(log, ["100 PING", "350 heartbeat-timeout"]);
+});
+
 test("write-stalled counts from the last byte that the peer took", () => {
   const { clock, socket, connection, log } = watched({ heartbeat: false, writeTimeout: 1_000 });
   socket.room = 0;
@@ -148,7 +161,9 @@ test("write-stalled counts from the last byte that the peer took", () => {
 });
 
 test("writeTimeout is by default no longer than interval + timeout, and at most 30 s", () => {
-  for (const [heartbeat, at] of [[HEARTBEAT, 150], [false, 30_000], [{ interval: 60_000 }, 30_000]] as const) {
+  for (
+    const [heartbeat, at] of [[HEARTBEAT, 150], [false, 30_000], [{ interval: 60_000 }, 30_000]] as const
+  ) {
     const { clock, socket, connection, log } = watched({ heartbeat });
     socket.room = 0;
     connection.send("x".repeat(20_000));
@@ -221,7 +236,10 @@ test("A connection is suspect from the probe to the next byte", () => {
 test("After a pause of ours nobody healthy is given up, probes are spread, and the dead are still found", () => {
   let draw = 0;
   const clock = new FakeClock(0, () => (draw++ % 30) / 30);
-  const all = Array.from({ length: 30 }, () => watched({ heartbeat: { interval: 400, timeout: 1_200 } }, clock));
+  const all = Array.from(
+    { length: 30 },
+    () => watched({ heartbeat: { interval: 400, timeout: 1_200 } }, clock),
+  );
   // All but the first answer, at once; while we are away their answers wait in the kernel.
   let kernel: (() => void)[] = [];
   let away = false;

@@ -80,7 +80,8 @@ const MAX_EXCUSES = 3;
  * @throws {TypeError | RangeError} If a duration is not > 0.
  */
 export function heartbeatPolicy(options: HeartbeatOptions = {}, answered = true): HeartbeatPolicy {
-  const { interval = 30_000, timeout = answered ? 10_000 : Infinity, sendEvery = Infinity, steady = false } = options;
+  const { interval = 30_000, timeout = answered ? 10_000 : Infinity, sendEvery = Infinity, steady = false } =
+    options;
   if (typeof steady !== "boolean") {
     throw new TypeError(`Cannot set a heartbeat as "steady" must be a boolean: current value is ${steady}`);
   }

@@ -141,7 +141,9 @@ export class Watch {
   }
 
   get #firstByteAt(): number {
-    return this.heartbeat.heardAt === this.#openedAt ? this.#openedAt + this.#policy.firstByteTimeout : Infinity;
+    return this.heartbeat.heardAt === this.#openedAt
+      ? this.#openedAt + this.#policy.firstByteTimeout
+      : Infinity;
   }
 
   get #frameEndAt(): number {

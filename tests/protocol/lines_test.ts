@@ -57,9 +57,15 @@ test("lines() takes UTF-8 and nothing else", () => {
 });
 
 test("lines() gives the same lines in any splits", () => {
-  fc.assert(fc.property(fc.string({ unit: fc.constantFrom("a", "é", "\r", "\n", "☃") }), fc.array(fc.nat(300)), (s, cuts) => {
-    assertEquals(feed(lines().open(), splitAt(text(s), cuts)), feed(lines().open(), [text(s)]));
-  }));
+  fc.assert(
+    fc.property(
+      fc.string({ unit: fc.constantFrom("a", "é", "\r", "\n", "☃") }),
+      fc.array(fc.nat(300)),
+      (s, cuts) => {
+        assertEquals(feed(lines().open(), splitAt(text(s), cuts)), feed(lines().open(), [text(s)]));
+      },
+    ),
+  );
 });
 
 test("lines() never throws anything but ProtocolError, whatever comes", () => {

@@ -101,7 +101,9 @@ test("anywhere: any splits give the same data and the same number of heartbeats"
 
 test("chunk: nothing is dropped or reordered, in any splits", () => {
   fc.assert(fc.property(
-    fc.array(fc.constantFrom("heartbeat", "heart", "beat", "x", "h"), { maxLength: 30 }).map((parts) => parts.join("")),
+    fc.array(fc.constantFrom("heartbeat", "heart", "beat", "x", "h"), { maxLength: 30 }).map((parts) =>
+      parts.join("")
+    ),
     fc.array(fc.nat(200)),
     (stream, cuts) => {
       const out = feed(chunk(), splitAt(text(stream), cuts));
@@ -124,8 +126,16 @@ test("raw() sends bytes as they are, and text as UTF-8", () => {
 });
 
 test("raw() rejects what cannot be", () => {
-  assertThrows(() => raw({ token: "" }), RangeError, `"token" must be 1 to 1024 bytes long: current length is 0`);
+  assertThrows(
+    () => raw({ token: "" }),
+    RangeError,
+    `"token" must be 1 to 1024 bytes long: current length is 0`,
+  );
   assertThrows(() => raw({ token: "x".repeat(1025) }), RangeError, "current length is 1025");
-  assertThrows(() => raw({ token: "x", match: "never" } as unknown as RawOptions), TypeError, `current value is never`);
+  assertThrows(
+    () => raw({ token: "x", match: "never" } as unknown as RawOptions),
+    TypeError,
+    `current value is never`,
+  );
   assertThrows(() => raw({ answer: true }), TypeError, `"answer" needs a "token"`);
 });

@@ -1,0 +1,50 @@
+/**
+ * What a lifeline tells its owner, and what it counts.
+ *
+ * @module
+ */
+
+import type { FatalVerdict } from "./liveness/watch.ts";
+
+/** Why a lifeline broke. */
+export type BreakCode = FatalVerdict | "protocol-error" | "reset" | "network-failed" | "closed";
+
+/** What a lifeline tells. */
+export interface LifelineOwner<In> {
+  /** A message arrived. It may be borrowed: `Lifeline.own()` before keeping it. */
+  message(message: In, size: number): void;
+  /** The peer will send no more. */
+  ended(): void;
+  /** Some of what waited was sent. */
+  written(): void;
+  /** A drain found nothing under way: see `Lifeline.drain()`. */
+  quiet(): void;
+  /** It is over. Called at most once, and last. */
+  broke(code: BreakCode, cause?: unknown): void;
+}
+
+/** What a lifeline counts. */
+export interface LifelineCounts {
+  bytesReceived: number;
+  bytesSent: number;
+  messagesReceived: number;
+  probesSent: number;
+  beatsSent: number;
+  pingsReceived: number;
+  pongsReceived: number;
+  pongsUnasked: number;
+}
+
+/** Counts that stand at 0. */
+export function noCounts(): LifelineCounts {
+  return {
+    bytesReceived: 0,
+    bytesSent: 0,
+    messagesReceived: 0,
+    probesSent: 0,
+    beatsSent: 0,
+    pingsReceived: 0,
+    pongsReceived: 0,
+    pongsUnasked: 0,
+  };
+}
