@@ -34,6 +34,7 @@ export type { Protocol, Wire, WireEvents } from "./lib/protocol/protocol.ts";
 
 // Liveness and time.
 export type { HeartbeatOptions } from "./lib/liveness/heartbeat.ts";
+export type { RoundTripTimes } from "./lib/liveness/rtt.ts";
 export { backoff, type BackoffOptions } from "./lib/liveness/backoff.ts";
 export { type Clock, systemClock, type WakeUp } from "./lib/time/clock.ts";
 

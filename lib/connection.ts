@@ -6,6 +6,7 @@
 
 import type { CloseReason } from "./errors.ts";
 import type { HeartbeatOptions } from "./liveness/heartbeat.ts";
+import type { RoundTripTimes } from "./liveness/rtt.ts";
 import type { Protocol } from "./protocol/protocol.ts";
 import type { Clock } from "./time/clock.ts";
 import type { Address, TcpKeepAlive, Transport } from "./transport/transport.ts";
@@ -76,8 +77,8 @@ export interface Connection<In = Uint8Array, Out = In> extends AsyncIterable<In>
   readonly lastHeardAt: number;
   /** Instant of the last byte handed to the socket, in milliseconds of the connection's clock. */
   readonly lastSentAt: number;
-  /** Last round trip of a probe, in milliseconds; `undefined` before the first. */
-  readonly rtt: number | undefined;
+  /** Round trips of pings, in milliseconds; `undefined` before the first, and without pongs for ever. */
+  readonly rtt: RoundTripTimes | undefined;
   /** Bytes accepted by {@linkcode send} and not yet with the kernel. */
   readonly bufferedAmount: number;
   /** The heartbeat's rules, and how to change them. */

@@ -315,7 +315,7 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, BatchOw
 
   pong(_payload?: Uint8Array): void {
     this.counts.pongsReceived++;
-    if (this.roundTrip.answered(this.watch.heartbeat.heardAt)) this.#alive = true;
+    if (this.roundTrip.answered(this.watch.heartbeat.heardAt, this.#wheel.pause?.end)) this.#alive = true;
     else this.counts.pongsUnasked++;
   }
 

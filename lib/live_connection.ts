@@ -19,6 +19,7 @@ import { ACCEPTED, Inbox, type InboxOwner } from "./inbox.ts";
 import { Lifeline } from "./lifeline.ts";
 import type { BreakCode, LifelineOwner } from "./lifeline_owner.ts";
 import { type HeartbeatOptions, heartbeatPolicy } from "./liveness/heartbeat.ts";
+import type { RoundTripTimes } from "./liveness/rtt.ts";
 import type { Address, Socket } from "./transport/transport.ts";
 
 /** Whoever keeps a list of connections. */
@@ -99,8 +100,8 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
     return this.#line.watch.heartbeat.sentAt;
   }
 
-  get rtt(): number | undefined {
-    return this.#line.roundTrip.latest;
+  get rtt(): RoundTripTimes | undefined {
+    return this.#line.roundTrip.times;
   }
 
   get bufferedAmount(): number {
@@ -284,7 +285,7 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
       lastHeardAt: heartbeat.heardAt,
       lastSentAt: heartbeat.sentAt,
       endedAt: this.#line.now(),
-      rtt: this.rtt,
+      rtt: this.rtt?.latest,
       bufferedAmount: this.bufferedAmount,
       pauseSeen: this.#line.pausedSince(this.#openedAt),
     }, cause);

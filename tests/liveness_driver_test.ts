@@ -46,7 +46,7 @@ test("A peer that answers is asked again an interval later, and its round trip i
   const { clock, socket, connection, log } = watched();
   clock.advance(107);
   socket.receive("PONG\n");
-  assertEquals(connection.rtt, 7);
+  assertEquals(connection.rtt?.latest, 7);
   clock.advance(110);
   assertEquals(log, ["100 PING", "210 PING"]);
 });

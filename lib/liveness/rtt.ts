@@ -1,28 +1,91 @@
 /**
- * Measures the round trip of pings, and tells the pongs that answer one of ours from those that nobody asked for.
+ * Measures the round trip of pings, tells the pongs that answer one of ours from those that nobody asked for, and
+ * derives how long an answer may take (RFC 6298).
  *
  * @module
  */
 
-/** The pings and pongs of one connection. */
+/** What is known of the path to the peer, in milliseconds. */
+export interface RoundTripTimes {
+  /** Smoothed round trip (RFC 6298 SRTT). */
+  readonly smoothed: number;
+  /** Mean deviation from it (RFC 6298 RTTVAR). */
+  readonly deviation: number;
+  /** The shortest one seen. */
+  readonly min: number;
+  /** The last one. */
+  readonly latest: number;
+}
+
+// RFC 6298, section 2: the gains of the two averages, and the weight of the deviation.
+const ALPHA = 1 / 8;
+const BETA = 1 / 4;
+const K = 4;
+
+/**
+ * The pings and pongs of one connection.
+ *
+ * @example
+ * ```ts
+ * import { RoundTrip } from "./rtt.ts";
+ * import { strictEqual } from "node:assert/strict";
+ *
+ * const roundTrip = new RoundTrip();
+ * roundTrip.asked(0);
+ * strictEqual(roundTrip.answered(40), true);
+ * strictEqual(roundTrip.times?.latest, 40);
+ * strictEqual(roundTrip.answered(50), false);
+ * ```
+ */
 export class RoundTrip {
-  /** The last round trip measured, in milliseconds; `undefined` before the first. */
-  latest: number | undefined;
+  /** What was measured; `undefined` before the first round trip. */
+  times: RoundTripTimes | undefined;
   /** Instant of the ping that has had no pong yet; `undefined` without one, `NaN` if there are several. */
-  #pingAt: number | undefined;
+  #askedAt: number | undefined;
 
   /** Says that a ping was sent. */
   asked(now: number): void {
-    this.#pingAt = this.#pingAt === undefined ? now : NaN;
+    this.#askedAt = this.#askedAt === undefined ? now : NaN;
   }
 
-  /** Says that a pong came. It answers all pings before it. Returns whether there were any. */
-  answered(now: number): boolean {
-    const pingAt = this.#pingAt;
-    if (pingAt === undefined) return false;
-    this.#pingAt = undefined;
+  /**
+   * Says that a pong came. It answers all pings before it.
+   *
+   * @param pausedAt When this process was last found to have been away: a round trip across that is none.
+   * @returns Whether there was a ping to answer.
+   */
+  answered(now: number, pausedAt = -Infinity): boolean {
+    const askedAt = this.#askedAt;
+    if (askedAt === undefined) return false;
+    this.#askedAt = undefined;
     // Karn's rule: a pong that may answer one of several pings measures nothing.
-    if (!Number.isNaN(pingAt)) this.latest = now - pingAt;
+    if (!Number.isNaN(askedAt) && pausedAt < askedAt) this.#sample(now - askedAt);
     return true;
+  }
+
+  /**
+   * How long an answer may take before the peer is given up: smoothed + 4 × deviation, within the bounds. Without a
+   * measurement it is the upper bound.
+   */
+  timeout(min: number, max: number): number {
+    const { times } = this;
+    if (times === undefined) return max;
+    return Math.min(max, Math.max(min, times.smoothed + K * times.deviation));
+  }
+
+  #sample(rtt: number): void {
+    const { times } = this;
+    if (times === undefined) {
+      this.times = { smoothed: rtt, deviation: rtt / 2, min: rtt, latest: rtt };
+      return;
+    }
+    const { smoothed, deviation, min } = times;
+    this.times = {
+      // The deviation first, from the old average, as the RFC has it.
+      deviation: (1 - BETA) * deviation + BETA * Math.abs(smoothed - rtt),
+      smoothed: (1 - ALPHA) * smoothed + ALPHA * rtt,
+      min: Math.min(min, rtt),
+      latest: rtt,
+    };
   }
 }

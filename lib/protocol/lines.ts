@@ -49,7 +49,9 @@ export function lines(options: LinesOptions = {}): Protocol<string> {
     maxLineBytes: count("use lines", "maxLineBytes", maxLineBytes),
   };
   if (rules.ping !== undefined && rules.ping === rules.pong) {
-    throw new TypeError(`Cannot use lines as "ping" and "pong" must differ: current value is "${rules.ping}"`);
+    throw new TypeError(
+      `Cannot use lines as "ping" and "pong" must differ: current value is "${rules.ping}"`,
+    );
   }
   return { name: "lines", answersPings: ping !== false && pong !== false, open: () => new LinesWire(rules) };
 }
@@ -64,7 +66,9 @@ function control(name: string, line: string | false): string | undefined {
   if (line === false) return undefined;
   if (typeof line === "string" && line.length > 0 && !/[\r\n]/.test(line)) return line;
   throw new TypeError(
-    `Cannot use lines as "${name}" must be a non-empty line or false: current value is ${JSON.stringify(line)}`,
+    `Cannot use lines as "${name}" must be a non-empty line or false: current value is ${
+      JSON.stringify(line)
+    }`,
   );
 }
 
@@ -108,16 +112,22 @@ class LinesWire implements Wire<string> {
   encode(message: string): Uint8Array {
     if (typeof message !== "string" || /[\r\n]/.test(message)) {
       throw new TypeError(
-        `Cannot send as a line must be a string without line ends: current value is ${JSON.stringify(message)}`,
+        `Cannot send as a line must be a string without line ends: current value is ${
+          JSON.stringify(message)
+        }`,
       );
     }
     if (message === this.#rules.ping || message === this.#rules.pong) {
-      throw new TypeError(`Cannot send as a line must not be that of a ping or pong: current value is "${message}"`);
+      throw new TypeError(
+        `Cannot send as a line must not be that of a ping or pong: current value is "${message}"`,
+      );
     }
     const bytes = encoder.encode(`${message}\n`);
     if (bytes.length - 1 > this.#rules.maxLineBytes) {
       throw new RangeError(
-        `Cannot send as a line must be <= ${this.#rules.maxLineBytes} bytes: current length is ${bytes.length - 1}`,
+        `Cannot send as a line must be <= ${this.#rules.maxLineBytes} bytes: current length is ${
+          bytes.length - 1
+        }`,
       );
     }
     return bytes;

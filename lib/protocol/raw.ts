@@ -49,10 +49,14 @@ const MAX_TOKEN_BYTES = 1024;
 export function raw(options: RawOptions = {}): Protocol<Uint8Array, Uint8Array | string> {
   const { token, match = "chunk", answer = false } = options;
   if (match !== "chunk" && match !== "anywhere") {
-    throw new TypeError(`Cannot use raw bytes as "match" must be "chunk" or "anywhere": current value is ${match}`);
+    throw new TypeError(
+      `Cannot use raw bytes as "match" must be "chunk" or "anywhere": current value is ${match}`,
+    );
   }
   if (token === undefined) {
-    if (answer) throw new TypeError(`Cannot use raw bytes as "answer" needs a "token": current value is undefined`);
+    if (answer) {
+      throw new TypeError(`Cannot use raw bytes as "answer" needs a "token": current value is undefined`);
+    }
     return { name: "raw", answersPings: false, open: () => new RawWire() };
   }
   const bytes = typeof token === "string" ? new TextEncoder().encode(token) : Uint8Array.from(token);
@@ -61,7 +65,13 @@ export function raw(options: RawOptions = {}): Protocol<Uint8Array, Uint8Array |
       `Cannot use raw bytes as "token" must be 1 to ${MAX_TOKEN_BYTES} bytes long: current length is ${bytes.length}`,
     );
   }
-  if (match === "chunk") return { name: "raw", answersPings: false, open: () => new ChunkWire(bytes, answer) };
+  if (match === "chunk") {
+    return {
+      name: "raw",
+      answersPings: false,
+      open: () => new ChunkWire(bytes, answer),
+    };
+  }
   const borders = bordersOf(bytes);
   return { name: "raw", answersPings: false, open: () => new AnywhereWire(bytes, answer, borders) };
 }
@@ -81,7 +91,9 @@ class RawWire implements Wire<Uint8Array, Uint8Array | string> {
   encode(message: Uint8Array | string): Uint8Array {
     if (message instanceof Uint8Array) return message;
     if (typeof message === "string") return encoder.encode(message);
-    throw new TypeError(`Cannot send as a raw message must be a Uint8Array or a string: current value is ${message}`);
+    throw new TypeError(
+      `Cannot send as a raw message must be a Uint8Array or a string: current value is ${message}`,
+    );
   }
 }
 

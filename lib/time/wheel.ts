@@ -212,7 +212,9 @@ export class Wheel {
     for (let tick = this.#nextTick(); tick <= last; tick = this.#nextTick()) {
       this.#at = tick;
       for (let ring = RINGS - 1; ring > 0; ring--) {
-        if (tick % SLOTS ** ring === 0) this.#cascade(ring * SLOTS + Math.floor(tick / SLOTS ** ring) % SLOTS);
+        if (tick % SLOTS ** ring === 0) {
+          this.#cascade(ring * SLOTS + Math.floor(tick / SLOTS ** ring) % SLOTS);
+        }
       }
       this.#expire(tick % SLOTS, now);
     }
@@ -283,7 +285,10 @@ export class Wheel {
 
   #grow(): void {
     const size = this.#deadlines.length * 2;
-    const grown = <T extends Float64Array | Int32Array | Int16Array>(into: T, from: T): T => (into.set(from), into);
+    const grown = <T extends Float64Array | Int32Array | Int16Array>(
+      into: T,
+      from: T,
+    ): T => (into.set(from), into);
     this.#deadlines = grown(new Float64Array(size), this.#deadlines);
     this.#next = grown(new Int32Array(size), this.#next);
     this.#previous = grown(new Int32Array(size), this.#previous);

@@ -84,7 +84,9 @@ export class FakeClock implements Clock {
   #next(): Pending | undefined {
     let next: Pending | undefined;
     for (const pending of this.#pending) {
-      if (next === undefined || pending.at < next.at || (pending.at === next.at && pending.order < next.order)) {
+      if (
+        next === undefined || pending.at < next.at || (pending.at === next.at && pending.order < next.order)
+      ) {
         next = pending;
       }
     }
