@@ -38,6 +38,7 @@ export function originOf(code: ConnectionErrorCode, cause: unknown): ErrorOrigin
     case "frame-timeout":
     case "close-timeout":
     case "write-stalled":
+    case "too-many-pings":
       return "peer";
     case "protocol-error":
       return cause instanceof ProtocolError ? "peer" : "local";
@@ -72,6 +73,8 @@ function words(
       return `Peer takes no bytes: ${facts.bufferedAmount} wait`;
     case "write-overflow":
       return `Too many bytes wait to be sent: ${facts.bufferedAmount}, and send() was not awaited`;
+    case "too-many-pings":
+      return "Peer pings more often than it may";
     case "idle-timeout":
       return "No message has passed for too long";
     case "first-byte-timeout":

@@ -123,6 +123,14 @@ export interface Connection<In = Uint8Array, Out = In> extends AsyncIterable<In>
    * a moment (200 ms), then closes. Fulfilled when it is over; never rejected.
    */
   drain(): Promise<void>;
+  /**
+   * Asks the peer for a sign of life at once, whatever was heard when: for hooks that run when a laptop wakes up or the
+   * network changes. Fulfilled with the round trip in milliseconds; those who ask while an answer is still out share
+   * it. Rejected with the close reason if none comes within the heartbeat's timeout.
+   *
+   * @throws {TypeError} (as a rejection) If the protocol has no ping.
+   */
+  probe(): Promise<number>;
   /** What was counted so far. */
   stats(): ConnectionStats;
   /** Keeps the process alive while this connection is open, as at the start. */
@@ -157,6 +165,14 @@ export interface ConnectionOptions<In, Out> {
   readonly frameTimeout?: number | undefined;
   /** How long the peer may take to finish after we have, before `close-timeout`. @default {5_000} */
   readonly closeTimeout?: number | undefined;
+  /**
+   * Least time between two pings of the peer. One that comes more than 10 % early is a strike, data that we send takes
+   * the strikes back, the third is `too-many-pings`. `0` for no guard. Only where the protocol answers pings.
+   *
+   * @default {1_000} for servers, or half of our own `heartbeat.interval` if that is less: a peer with the same settings
+   * must pass; `0` for clients
+   */
+  readonly minPingGap?: number | undefined;
   /** Bytes that may wait for the application before reading stops. @default {1_048_576} */
   readonly maxInboundBytes?: number | undefined;
   /** Bytes that may wait to be sent; see {@linkcode Connection.send}. @default {4_194_304} */

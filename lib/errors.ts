@@ -20,6 +20,7 @@
  * | `reset` | the peer dropped the connection (TCP RST) |
  * | `network-failed` | the system reported any other error; see `cause` |
  * | `heartbeat-timeout` | the peer was asked, and sent nothing in time |
+ * | `too-many-pings` | the peer pinged more often than it may |
  * | `write-stalled` | bytes waited to be sent, and the peer took none in time |
  * | `write-overflow` | too much was sent without waiting for `send()` |
  * | `idle-timeout` | no message passed either way for too long |
@@ -39,6 +40,7 @@ export type ConnectionErrorCode =
   | "reset"
   | "network-failed"
   | "heartbeat-timeout"
+  | "too-many-pings"
   | "write-stalled"
   | "write-overflow"
   | "idle-timeout"

@@ -10,9 +10,9 @@
 
 import type { HeartbeatPolicy } from "./liveness/heartbeat.ts";
 import { type BreakCode, type LifelineCounts, type LifelineOwner, noCounts } from "./lifeline_owner.ts";
-import { RoundTrip } from "./liveness/rtt.ts";
 import { Watch, type WatchPolicy } from "./liveness/watch.ts";
 import type { Protocol, Wire, WireEvents } from "./protocol/protocol.ts";
+import { Pulse, type PulseOwner } from "./pulse.ts";
 import { ReadGate } from "./read_gate.ts";
 import type { Clock } from "./time/clock.ts";
 import { ASK_AGAIN, type Due, type Wheel } from "./time/wheel.ts";
@@ -23,11 +23,11 @@ import { type BatchOwner, beginReceiving, endReceiving, TurnBatch } from "./turn
 const KEEP_FROM = 1024;
 
 /** One connection's bytes, both ways. */
-export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, BatchOwner, Due {
+export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOwner, BatchOwner, Due {
   readonly socket: Socket;
   readonly watch: Watch;
   readonly counts: LifelineCounts = noCounts();
-  readonly roundTrip: RoundTrip = new RoundTrip();
+  readonly pulse: Pulse;
   readonly #protocol: Protocol<In, Out>;
   readonly #wire: Wire<In, Out>;
   readonly #clock: Clock;
@@ -43,8 +43,6 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, BatchOw
   #kept = false;
   /** Whether that chunk held anything that proves the peer alive. */
   #alive = false;
-  /** A probe or beat is due, and waits until what stands before it has left. */
-  #owed = false;
   /** We will send no more. */
   #finished = false;
   /** The peer will send no more. */
@@ -68,6 +66,15 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, BatchOw
     this.#clock = clock;
     this.#owner = owner;
     this.watch = new Watch(clock.now(), policy, clock.random());
+    const { answersPings } = protocol;
+    this.pulse = new Pulse(
+      this.#wire,
+      answersPings,
+      policy.minPingGap,
+      this.watch.heartbeat,
+      this.counts,
+      this,
+    );
   }
 
   /** Starts delivery and the clocks. */
@@ -97,7 +104,15 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, BatchOw
     const now = this.#clock.now();
     this.watch.messageAt = now;
     this.watch.moved(now);
-    this.#write(bytes, now);
+    this.pulse.served();
+    this.write(bytes, now);
+  }
+
+  /** Asks the peer for a sign of life at once. See {@linkcode Pulse.probe}. */
+  probe(): Promise<number> {
+    const answer = this.pulse.probe(this.#clock.now());
+    this.#rearm();
+    return answer;
   }
 
   /** Makes a message the receiver's own, whatever becomes of the chunk it came in. */
@@ -135,17 +150,12 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, BatchOw
     this.#rearm();
   }
 
-  /** Says that something is still under way. */
-  busy(): void {
-    this.watch.moved(this.#clock.now());
-  }
-
   /** Sends what waits, the protocol's goodbye and FIN. Receiving goes on. */
   finish(): void {
     if (this.#over || this.#finished) return;
     const now = this.#clock.now();
     const goodbye = this.#wire.goodbye?.();
-    if (goodbye !== undefined) this.#write(goodbye, now);
+    if (goodbye !== undefined) this.write(goodbye, now);
     this.#batch.flush();
     this.#finished = true;
     this.socket.shutdown();
@@ -186,7 +196,7 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, BatchOw
         case "suspect":
         case "probe":
         case "beat":
-          this.#ask(verdict, now);
+          this.pulse.beat(verdict, now);
           break;
         case "quiet":
           this.#owner.quiet();
@@ -198,26 +208,6 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, BatchOw
       }
     }
     return Infinity;
-  }
-
-  /** Writes a probe or beat, unless something waits to be sent already: then it goes when that has left. */
-  #ask(verdict: "suspect" | "probe" | "beat", now: number): void {
-    if (verdict === "probe") this.counts.probesSent++;
-    if (this.bufferedAmount > 0) {
-      this.#owed = true;
-      return;
-    }
-    if (verdict !== "suspect") this.#ping(now);
-    if (this.bufferedAmount === 0) this.watch.heartbeat.flushed(now);
-  }
-
-  #ping(now: number): void {
-    const ping = this.#wire.ping?.();
-    if (ping === undefined) return;
-    this.counts.beatsSent++;
-    this.roundTrip.asked(now);
-    this.#write(ping, now);
-    this.#batch.flush();
   }
 
   // What the socket calls.
@@ -247,6 +237,8 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, BatchOw
       // Only pongs that answer nothing of ours are not: a peer that sends them unasked might send them for ever.
       if (counts.pongsUnasked !== pongsUnasked && !this.#alive && unfinished === 0) {
         watch.heartbeat.heardAt = heardAt;
+      } else {
+        this.pulse.heard(now);
       }
       if (watch.frame(now, unfinished, counts.messagesReceived !== messagesReceived)) this.#rearm();
       this.#gate.received(chunk.length);
@@ -259,19 +251,12 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, BatchOw
     const now = this.#clock.now(), left = this.socket.bufferedAmount;
     this.watch.stall.progress(now, left);
     this.watch.moved(now);
-    if (left === 0 && (this.#owed || this.#finished || this.watch.heartbeat.suspect)) this.#emptied(now);
-    this.#owner.written();
-  }
-
-  /** Goes on with what waited for the buffer to be empty. */
-  #emptied(now: number): void {
-    this.watch.parted(now);
-    if (this.#owed) {
-      this.#owed = false;
-      this.#ping(now);
+    if (left === 0 && (this.#finished || this.pulse.waiting)) {
+      this.watch.parted(now);
+      this.pulse.emptied(now);
+      this.#rearm();
     }
-    if (this.bufferedAmount === 0) this.watch.heartbeat.flushed(now);
-    this.#rearm();
+    this.#owner.written();
   }
 
   end(): void {
@@ -309,29 +294,30 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, BatchOw
   ping(payload?: Uint8Array): void {
     if (this.#over) return;
     this.#alive = true;
-    this.counts.pingsReceived++;
-    if (this.#wire.pong !== undefined) this.#write(this.#wire.pong(payload), this.watch.heartbeat.heardAt);
+    if (!this.pulse.pinged(this.watch.heartbeat.heardAt, payload)) this.#break("too-many-pings");
   }
 
   pong(_payload?: Uint8Array): void {
-    this.counts.pongsReceived++;
-    if (this.roundTrip.answered(this.watch.heartbeat.heardAt, this.#wheel.pause?.end)) this.#alive = true;
-    else this.counts.pongsUnasked++;
+    if (this.pulse.ponged(this.watch.heartbeat.heardAt, this.#wheel.pause?.end)) this.#alive = true;
   }
 
-  // What the batch calls.
+  // What the pulse and the batch call.
+
+  write(bytes: Uint8Array, now: number): void {
+    if (this.#over || this.#finished || bytes.length === 0) return;
+    this.watch.heartbeat.sentAt = now;
+    this.counts.bytesSent += bytes.length;
+    this.#batch.write(bytes);
+  }
+
+  flush(): void {
+    this.#batch.flush();
+  }
 
   hand(bytes: Uint8Array): void {
     if (this.#over || this.socket.write(bytes)) return;
     this.watch.stall.waiting(this.#clock.now());
     this.#wheel.hasten(this.#entry, this.watch.stall.deadline(this.#wheel.pause));
-  }
-
-  #write(bytes: Uint8Array, now: number): void {
-    if (this.#over || this.#finished || bytes.length === 0) return;
-    this.watch.heartbeat.sentAt = now;
-    this.counts.bytesSent += bytes.length;
-    this.#batch.write(bytes);
   }
 
   #rearm(): void {

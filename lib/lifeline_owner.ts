@@ -7,7 +7,13 @@
 import type { FatalVerdict } from "./liveness/watch.ts";
 
 /** Why a lifeline broke. */
-export type BreakCode = FatalVerdict | "protocol-error" | "reset" | "network-failed" | "closed";
+export type BreakCode =
+  | FatalVerdict
+  | "too-many-pings"
+  | "protocol-error"
+  | "reset"
+  | "network-failed"
+  | "closed";
 
 /** What a lifeline tells. */
 export interface LifelineOwner<In> {

@@ -101,7 +101,7 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
   }
 
   get rtt(): RoundTripTimes | undefined {
-    return this.#line.roundTrip.times;
+    return this.#line.pulse.roundTrip.times;
   }
 
   get bufferedAmount(): number {
@@ -176,6 +176,10 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
       this.#line.drain();
     }
     await this.closed;
+  }
+
+  probe(): Promise<number> {
+    return this.#state === "closed" ? this.#refused() : this.#line.probe();
   }
 
   stats(): ConnectionStats {
@@ -292,6 +296,7 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
     this.#state = "closed";
     this.#reason = reason;
     this.#line.abort();
+    this.#line.pulse.end(reason);
     this.#inbox.end(code === "closed" ? undefined : reason);
     this.#room?.reject(reason);
     this.#room = undefined;

@@ -166,6 +166,20 @@ export class Heartbeat {
     return this.#askedAt > this.heardAt;
   }
 
+  /** Puts the peer in question at once, for a probe that the caller wants to send. */
+  ask(now: number): void {
+    this.#excuses = 0;
+    // Later than the last byte, if only by a nanosecond: that one is no answer. See `answered`.
+    this.#askedAt = Math.max(now, this.heardAt + 1e-6);
+    this.#flushedAt = Infinity;
+    this.sentAt = now;
+  }
+
+  /** Says that the probe of {@linkcode ask} was answered, though perhaps in the very instant in which it was sent. */
+  answered(): void {
+    this.#askedAt = -Infinity;
+  }
+
   /**
    * Says that the question is with the kernel: after `"probe"` once the probe is, after `"suspect"` once no beat
    * waits. The peer's time runs from here; until then only the write stall judges.

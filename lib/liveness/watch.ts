@@ -20,6 +20,8 @@ export interface WatchPolicy {
   readonly firstByteTimeout: number;
   readonly frameTimeout: number;
   readonly closeTimeout: number;
+  /** Least time between two pings of the peer; 0 for no guard. */
+  readonly minPingGap: number;
 }
 
 /** Verdicts that end the connection. */

@@ -1,0 +1,171 @@
+/**
+ * The pings and pongs of one connection: asked when due, answered when asked, and neither piled up behind a peer that
+ * does not read.
+ *
+ * @module
+ */
+
+import type { LifelineCounts } from "./lifeline_owner.ts";
+import { PingGuard } from "./liveness/flood.ts";
+import type { Heartbeat } from "./liveness/heartbeat.ts";
+import { RoundTrip } from "./liveness/rtt.ts";
+import type { Wire } from "./protocol/protocol.ts";
+
+/** Answers that may wait for a peer which does not read them, as in `ws`. A pong answers all earlier pings anyway. */
+const MAX_ANSWERS = 60;
+
+/** What a {@linkcode Pulse} needs from the connection it belongs to. */
+export interface PulseOwner {
+  /** Bytes taken and not yet with the kernel. */
+  readonly bufferedAmount: number;
+  /** Sends bytes of the protocol itself, with the rest of this turn. */
+  write(bytes: Uint8Array, now: number): void;
+  /** Sends what was written in this turn. */
+  flush(): void;
+}
+
+/** A question that somebody waits for the answer of. */
+interface Question {
+  readonly askedAt: number;
+  readonly promise: Promise<number>;
+  resolve(rtt: number): void;
+  reject(reason: unknown): void;
+}
+
+/** Asks and answers. */
+export class Pulse {
+  readonly roundTrip: RoundTrip = new RoundTrip();
+  readonly #wire: Wire<never, never>;
+  readonly #answersPings: boolean;
+  readonly #heartbeat: Heartbeat;
+  readonly #counts: LifelineCounts;
+  readonly #owner: PulseOwner;
+  readonly #guard: PingGuard | undefined;
+  /** A probe or beat is due, and waits until what stands before it has left. */
+  #owed = false;
+  /** Answers that were written since the buffer was last empty. */
+  #answers = 0;
+  #question: Question | undefined;
+
+  /** @param minPingGap Least time between two pings of the peer, in milliseconds; 0 for no guard. */
+  constructor(
+    wire: Wire<never, never>,
+    answersPings: boolean,
+    minPingGap: number,
+    heartbeat: Heartbeat,
+    counts: LifelineCounts,
+    owner: PulseOwner,
+  ) {
+    this.#wire = wire;
+    this.#answersPings = answersPings;
+    this.#heartbeat = heartbeat;
+    this.#counts = counts;
+    this.#owner = owner;
+    if (answersPings && minPingGap > 0) this.#guard = new PingGuard(minPingGap);
+  }
+
+  /** Whether something waits for the buffer to be empty. */
+  get waiting(): boolean {
+    return this.#owed || this.#answers > 0 || this.#heartbeat.suspect;
+  }
+
+  /** Does what the heartbeat said, unless something waits to be sent already: then when that has left. */
+  beat(verdict: "suspect" | "probe" | "beat", now: number): void {
+    if (verdict === "probe") this.#counts.probesSent++;
+    if (this.#owner.bufferedAmount > 0) {
+      this.#owed = true;
+      return;
+    }
+    if (verdict !== "suspect") this.#ping(now);
+    if (this.#owner.bufferedAmount === 0) this.#heartbeat.flushed(now);
+  }
+
+  /**
+   * Asks at once, whatever was heard when. Those who ask while an answer is still out share it.
+   *
+   * @returns The round trip in milliseconds. Rejected with the reason if the connection ends first.
+   */
+  probe(now: number): Promise<number> {
+    if (this.#wire.ping === undefined) {
+      return Promise.reject(
+        new TypeError("Cannot probe as the protocol must have a ping: this one has none"),
+      );
+    }
+    if (this.#question === undefined) {
+      let resolve!: (rtt: number) => void, reject!: (reason: unknown) => void;
+      const promise = new Promise<number>((yes, no) => [resolve, reject] = [yes, no]);
+      promise.catch(() => {});
+      this.#question = { askedAt: now, promise, resolve, reject };
+      this.#heartbeat.ask(now);
+      this.beat("probe", now);
+    }
+    return this.#question.promise;
+  }
+
+  /** The buffer is empty: what was owed goes now. */
+  emptied(now: number): void {
+    this.#answers = 0;
+    if (this.#owed) {
+      this.#owed = false;
+      this.#ping(now);
+    }
+    if (this.#owner.bufferedAmount === 0) this.#heartbeat.flushed(now);
+  }
+
+  /** Bytes came. Where nobody answers pings, any of them is the answer. */
+  heard(now: number): void {
+    if (this.#question !== undefined && !this.#answersPings) this.#answered(now);
+  }
+
+  /** The peer asks. Returns `false` if it asks too often. */
+  pinged(now: number, payload: Uint8Array | undefined): boolean {
+    this.#counts.pingsReceived++;
+    const { pong } = this.#wire;
+    if (pong === undefined) return true;
+    if (this.#guard?.pinged(now) === "too-many") return false;
+    if (this.#owner.bufferedAmount === 0) this.#answers = 0;
+    if (this.#answers < MAX_ANSWERS) {
+      this.#answers++;
+      this.#owner.write(pong.call(this.#wire, payload), now);
+    }
+    return true;
+  }
+
+  /** The peer answers. Returns `false` if it was not asked, so that this is no sign of life. */
+  ponged(now: number, pausedAt: number | undefined): boolean {
+    this.#counts.pongsReceived++;
+    if (!this.roundTrip.answered(now, pausedAt)) {
+      this.#counts.pongsUnasked++;
+      return false;
+    }
+    if (this.#question !== undefined) this.#answered(now);
+    return true;
+  }
+
+  /** Data of the application was sent, so a peer may ask again. */
+  served(): void {
+    this.#guard?.served();
+  }
+
+  /** The connection is over: nobody will answer. */
+  end(reason: unknown): void {
+    this.#question?.reject(reason);
+    this.#question = undefined;
+  }
+
+  #ping(now: number): void {
+    const ping = this.#wire.ping?.();
+    if (ping === undefined) return;
+    this.#counts.beatsSent++;
+    this.roundTrip.asked(now);
+    this.#owner.write(ping, now);
+    this.#owner.flush();
+  }
+
+  #answered(now: number): void {
+    const { askedAt, resolve } = this.#question!;
+    this.#question = undefined;
+    this.#heartbeat.answered();
+    resolve(now - askedAt);
+  }
+}
