@@ -5,7 +5,13 @@
  */
 
 // The front door.
-export { type ConnectionHandler, serve, type ServeOptions, type Server, type ServerStats } from "./lib/server.ts";
+export {
+  type ConnectionHandler,
+  serve,
+  type ServeOptions,
+  type Server,
+  type ServerStats,
+} from "./lib/server.ts";
 export { connect, type ConnectOptions } from "./lib/client.ts";
 export type {
   Connection,
@@ -33,7 +39,8 @@ export { lines, type LinesOptions } from "./lib/protocol/lines.ts";
 export type { Protocol, Wire, WireEvents } from "./lib/protocol/protocol.ts";
 
 // Liveness and time.
-export type { HeartbeatOptions } from "./lib/liveness/heartbeat.ts";
+export type { HeartbeatOptions, TimeoutBounds } from "./lib/liveness/heartbeat_policy.ts";
+export type { IntervalRange } from "./lib/liveness/interval.ts";
 export type { RoundTripTimes } from "./lib/liveness/rtt.ts";
 export { backoff, type BackoffOptions } from "./lib/liveness/backoff.ts";
 export { type Clock, systemClock, type WakeUp } from "./lib/time/clock.ts";

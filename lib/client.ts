@@ -6,6 +6,7 @@
 
 import { connectionPolicy } from "./connection_policy.ts";
 import type { Connection, ConnectionOptions } from "./connection.ts";
+import { type IntervalRange, intervalRange, IntervalSearch } from "./liveness/interval.ts";
 import { type ConnectionKeeper, LiveConnection } from "./live_connection.ts";
 import { detectTransport } from "./transport/detect.ts";
 import type { Target } from "./transport/transport.ts";
@@ -46,7 +47,11 @@ export async function connect<In = Uint8Array, Out = Uint8Array | string>(
   target: Target,
   options: ConnectOptions<In, Out> = {},
 ): Promise<Connection<In, Out>> {
-  const policy = connectionPolicy("connect", options);
+  const policy = connectionPolicy({
+    action: "connect",
+    guarded: false,
+    search: (range) => searchOf(target, range),
+  }, options);
   const { signal, timeout, tcpNoDelay, tcpKeepAlive, transport = await detectTransport() } = options;
   signal?.throwIfAborted();
   const socket = await transport.connect(target, { signal, timeout, tcpNoDelay, tcpKeepAlive });
@@ -57,4 +62,15 @@ export async function connect<In = Uint8Array, Out = Uint8Array | string>(
   connection.start();
   if (signal?.aborted) onAbort();
   return connection;
+}
+
+/** What was learned of the paths to each target. It lasts as long as the process. */
+const searches = /* @__PURE__ */ new Map<string, IntervalSearch>();
+
+function searchOf(target: Target, range: IntervalRange): IntervalSearch {
+  const { min, max } = intervalRange(range);
+  const key = JSON.stringify([target, min, max]);
+  let search = searches.get(key);
+  if (search === undefined) searches.set(key, search = new IntervalSearch(range));
+  return search;
 }

@@ -5,7 +5,7 @@
  */
 
 import type { CloseReason } from "./errors.ts";
-import type { HeartbeatOptions } from "./liveness/heartbeat.ts";
+import type { HeartbeatOptions } from "./liveness/heartbeat_policy.ts";
 import type { RoundTripTimes } from "./liveness/rtt.ts";
 import type { Protocol } from "./protocol/protocol.ts";
 import type { Clock } from "./time/clock.ts";
@@ -47,7 +47,15 @@ export interface ConnectionStats {
 }
 
 /** The heartbeat of one connection, changeable while it runs. */
-export interface ConnectionHeartbeat extends Required<HeartbeatOptions> {
+export interface ConnectionHeartbeat {
+  /** The interval in force, in milliseconds: where it is learned, what has been learned so far. */
+  readonly interval: number;
+  /** The timeout in force, in milliseconds: where it is adaptive, what the round trips make of it now. */
+  readonly timeout: number;
+  /** See {@linkcode HeartbeatOptions.sendEvery}. */
+  readonly sendEvery: number;
+  /** See {@linkcode HeartbeatOptions.steady}. */
+  readonly steady: boolean;
   /**
    * Puts other rules in force from now on. What is not given stays as it is.
    *

@@ -6,7 +6,8 @@
 
 import { count, duration } from "./checked.ts";
 import type { ConnectionOptions } from "./connection.ts";
-import { heartbeatPolicy, NO_HEARTBEAT } from "./liveness/heartbeat.ts";
+import type { IntervalRange, IntervalSearch } from "./liveness/interval.ts";
+import { heartbeatPolicy, NO_HEARTBEAT } from "./liveness/heartbeat_policy.ts";
 import type { WatchPolicy } from "./liveness/watch.ts";
 import type { Protocol } from "./protocol/protocol.ts";
 import { raw } from "./protocol/raw.ts";
@@ -23,14 +24,23 @@ export interface ConnectionPolicy<In, Out> {
   readonly wheel: Wheel;
 }
 
+/** What sets servers and clients apart. */
+export interface Role {
+  /** What fails if an option is wrong. */
+  readonly action: string;
+  /** Whether the pings of peers are counted unless the options say otherwise. */
+  readonly guarded: boolean;
+  /** What is known of the path for which an interval is to be learned; absent where none can be. */
+  readonly search?: (range: IntervalRange) => IntervalSearch;
+}
+
 /**
  * Checks `options` and fills in the defaults.
  *
- * @param action What fails if an option is wrong, as `"serve"`.
  * @throws {TypeError | RangeError} In the form: what failed, the rule, the value seen.
  */
 export function connectionPolicy<In, Out>(
-  action: string,
+  { action, guarded, search }: Role,
   options: ConnectionOptions<In, Out>,
 ): ConnectionPolicy<In, Out> {
   // Without a protocol, In and Out are those of raw(): the defaults of serve() and connect() see to it.
@@ -38,13 +48,19 @@ export function connectionPolicy<In, Out>(
   const heartbeat = options.heartbeat === false
     ? NO_HEARTBEAT
     : heartbeatPolicy(options.heartbeat, protocol.answersPings);
+  const range = options.heartbeat !== false && typeof options.heartbeat?.interval === "object"
+    ? options.heartbeat.interval
+    : undefined;
+  if (range !== undefined && search === undefined) {
+    throw new TypeError(`Cannot ${action} as "interval" must be a number: only a client can learn one`);
+  }
   const {
     writeTimeout = Math.min(30_000, heartbeat.interval + heartbeat.timeout),
     idleTimeout = Infinity,
     firstByteTimeout = Infinity,
     frameTimeout = 30_000,
     closeTimeout = 5_000,
-    minPingGap = 0,
+    minPingGap = guarded ? Math.min(1_000, heartbeat.interval / 2) : 0,
     maxInboundBytes = 1 << 20,
     maxOutboundBytes = 4 << 20,
     clock = systemClock,
@@ -58,6 +74,7 @@ export function connectionPolicy<In, Out>(
       firstByteTimeout: duration(action, "firstByteTimeout", firstByteTimeout),
       frameTimeout: duration(action, "frameTimeout", frameTimeout),
       closeTimeout: duration(action, "closeTimeout", closeTimeout),
+      ...(range !== undefined && { search: search!(range) }),
       minPingGap: minPingGap === 0 ? 0 : duration(action, "minPingGap", minPingGap),
     },
     maxInboundBytes: count(action, "maxInboundBytes", maxInboundBytes),

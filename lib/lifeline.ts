@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { HeartbeatPolicy } from "./liveness/heartbeat.ts";
+import type { HeartbeatPolicy } from "./liveness/heartbeat_policy.ts";
 import { type BreakCode, type LifelineCounts, type LifelineOwner, noCounts } from "./lifeline_owner.ts";
 import { Watch, type WatchPolicy } from "./liveness/watch.ts";
 import type { Protocol, Wire, WireEvents } from "./protocol/protocol.ts";
@@ -277,6 +277,7 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
     if (!this.#stop()) return;
     if (error === undefined) return this.#owner.broke("closed");
     const { code } = error as { code?: unknown };
+    this.watch.broke();
     const reset = code === "ECONNRESET" || code === "EPIPE";
     this.#owner.broke(reset ? "reset" : "network-failed", error);
   }
@@ -298,7 +299,10 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
   }
 
   pong(_payload?: Uint8Array): void {
-    if (this.pulse.ponged(this.watch.heartbeat.heardAt, this.#wheel.pause?.end)) this.#alive = true;
+    const now = this.watch.heartbeat.heardAt;
+    if (!this.pulse.ponged(now, this.#wheel.pause?.end)) return;
+    this.#alive = true;
+    if (this.watch.answered(now)) this.#rearm();
   }
 
   // What the pulse and the batch call.
@@ -328,6 +332,7 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
 
   #break(code: BreakCode, cause?: unknown): void {
     if (!this.#stop()) return;
+    if (code === "heartbeat-timeout") this.watch.broke();
     this.socket.abort();
     this.#owner.broke(code, cause);
   }

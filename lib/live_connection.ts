@@ -16,9 +16,9 @@ import type {
 } from "./connection.ts";
 import { type CloseReason, ConnectionError, type ConnectionErrorCode, type ErrorOrigin } from "./errors.ts";
 import { ACCEPTED, Inbox, type InboxOwner } from "./inbox.ts";
+import { heartbeatOf } from "./heartbeat_handle.ts";
 import { Lifeline } from "./lifeline.ts";
 import type { BreakCode, LifelineOwner } from "./lifeline_owner.ts";
-import { type HeartbeatOptions, heartbeatPolicy } from "./liveness/heartbeat.ts";
 import type { RoundTripTimes } from "./liveness/rtt.ts";
 import type { Address, Socket } from "./transport/transport.ts";
 
@@ -101,7 +101,7 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
   }
 
   get rtt(): RoundTripTimes | undefined {
-    return this.#line.pulse.roundTrip.times;
+    return this.#line.watch.heartbeat.roundTrip.times;
   }
 
   get bufferedAmount(): number {
@@ -109,7 +109,7 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
   }
 
   get heartbeat(): ConnectionHeartbeat {
-    return this.#heartbeat ??= heartbeatOf(this.#line);
+    return this.#heartbeat ??= heartbeatOf(this.#line, this.#policy.protocol.answersPings);
   }
 
   get closed(): Promise<CloseReason> {
@@ -323,23 +323,4 @@ function newRoom(): Room {
   // A sender that does not wait learns of the end from `closed`.
   promise.catch(() => {});
   return { promise, resolve, reject };
-}
-
-function heartbeatOf<In, Out>(line: Lifeline<In, Out>): ConnectionHeartbeat {
-  const rules = () => line.watch.heartbeat.policy;
-  return {
-    get interval() {
-      return rules().interval;
-    },
-    get timeout() {
-      return rules().timeout;
-    },
-    get sendEvery() {
-      return rules().sendEvery;
-    },
-    get steady() {
-      return rules().steady;
-    },
-    update: (options: HeartbeatOptions) => line.update(heartbeatPolicy({ ...rules(), ...options })),
-  };
 }

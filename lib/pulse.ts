@@ -8,7 +8,6 @@
 import type { LifelineCounts } from "./lifeline_owner.ts";
 import { PingGuard } from "./liveness/flood.ts";
 import type { Heartbeat } from "./liveness/heartbeat.ts";
-import { RoundTrip } from "./liveness/rtt.ts";
 import type { Wire } from "./protocol/protocol.ts";
 
 /** Answers that may wait for a peer which does not read them, as in `ws`. A pong answers all earlier pings anyway. */
@@ -34,7 +33,6 @@ interface Question {
 
 /** Asks and answers. */
 export class Pulse {
-  readonly roundTrip: RoundTrip = new RoundTrip();
   readonly #wire: Wire<never, never>;
   readonly #answersPings: boolean;
   readonly #heartbeat: Heartbeat;
@@ -134,7 +132,7 @@ export class Pulse {
   /** The peer answers. Returns `false` if it was not asked, so that this is no sign of life. */
   ponged(now: number, pausedAt: number | undefined): boolean {
     this.#counts.pongsReceived++;
-    if (!this.roundTrip.answered(now, pausedAt)) {
+    if (!this.#heartbeat.roundTrip.answered(now, pausedAt)) {
       this.#counts.pongsUnasked++;
       return false;
     }
@@ -157,7 +155,7 @@ export class Pulse {
     const ping = this.#wire.ping?.();
     if (ping === undefined) return;
     this.#counts.beatsSent++;
-    this.roundTrip.asked(now);
+    this.#heartbeat.roundTrip.asked(now);
     this.#owner.write(ping, now);
     this.#owner.flush();
   }

@@ -133,9 +133,7 @@ class LiveServer<In, Out> implements Server<In, Out>, ConnectionKeeper<In, Out> 
     if (typeof handler !== "function") {
       throw new TypeError(`Cannot serve as "handler" must be a function: current value is ${handler}`);
     }
-    const interval = options.heartbeat === false ? Infinity : options.heartbeat?.interval ?? Infinity;
-    const { minPingGap = Math.min(1_000, interval / 2) } = options;
-    this.#policy = connectionPolicy("serve", { ...options, minPingGap });
+    this.#policy = connectionPolicy({ action: "serve", guarded: true }, options);
     this.#maxConnections = count("serve", "maxConnections", options.maxConnections ?? 10_000);
     this.#drainTimeout = duration("serve", "drainTimeout", options.drainTimeout ?? 15_000);
     this.#onError = options.onError;

@@ -1,6 +1,8 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { connect, type ConnectOptions } from "../lib/client.ts";
+import { lines } from "../lib/protocol/lines.ts";
+import { serve } from "../lib/server.ts";
 import { FakeClock } from "./support/fake_clock.ts";
 import { FakeTransport } from "./support/fake_transport.ts";
 
@@ -62,4 +64,51 @@ test("A plain peer is not given up for its silence: it owes us nothing", async (
   clock.advance(3_600_000);
   assertEquals(connection.state, "open");
   assertEquals(connection.heartbeat.timeout, Infinity);
+});
+
+/** Answers pings of a client, unless both sides have been quiet for more than `limit`. */
+async function onPath(limit: number, target: { hostname: string; port: number }, clock: FakeClock) {
+  const transport = new FakeTransport();
+  const connection = await connect(target, {
+    transport,
+    clock,
+    protocol: lines(),
+    heartbeat: { interval: { min: 100, max: 1_000 }, timeout: 50 },
+  });
+  const socket = transport.dialled[0]!, write = socket.write.bind(socket);
+  const probed: number[] = [];
+  let quietSince = clock.now();
+  socket.write = (bytes) => {
+    const quiet = clock.now() - quietSince;
+    probed.push(quiet);
+    quietSince = clock.now();
+    if (quiet <= limit) clock.wakeAfter(1, () => socket.receive("PONG\n"));
+    return write(bytes);
+  };
+  return { connection, probed };
+}
+
+test("A client learns the longest interval that the path survives, and the next one starts from there", async () => {
+  const clock = new FakeClock(), target = { hostname: "127.0.0.1", port: 71 };
+  const first = await onPath(400, target, clock);
+  clock.advance(20_000);
+  const { code } = await first.connection.closed;
+  assertEquals(code, "heartbeat-timeout");
+  assert(first.probed.at(-1)! > 500, `${first.probed}`);
+  const second = await onPath(400, target, clock);
+  assertEquals(second.connection.heartbeat.interval, 337.5);
+  clock.advance(20_000);
+  assertEquals(second.connection.state, "open");
+  assert(second.probed.every((quiet) => quiet > 330 && quiet < 360), `${second.probed}`);
+  const elsewhere = await onPath(400, { ...target, port: 72 }, clock);
+  assertEquals(elsewhere.connection.heartbeat.interval, 100);
+});
+
+test("Only a client can learn an interval", async () => {
+  const heartbeat = { interval: { min: 1, max: 2 } };
+  await assertRejects(
+    () => serve({ port: 1, transport: new FakeTransport(), heartbeat }, () => {}),
+    TypeError,
+    `"interval" must be a number: only a client can learn one`,
+  );
 });

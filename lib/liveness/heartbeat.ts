@@ -18,45 +18,9 @@
  * @module
  */
 
-import { duration } from "../checked.ts";
+import type { HeartbeatPolicy } from "./heartbeat_policy.ts";
+import { RoundTrip } from "./rtt.ts";
 import type { Pause } from "../time/pause.ts";
-
-/** When to ask, when to give up, and what we owe. Durations are in milliseconds; `Infinity` is never. */
-export interface HeartbeatOptions {
-  /**
-   * How long the peer may be silent before it is asked for a sign of life. Set it below the idle limit of
-   * every proxy and NAT on the path (60 s is common). `Infinity`: never ask, and never give up.
-   *
-   * @default {30_000} as yamux; engine.io has 25 s, RabbitMQ 30 s
-   */
-  readonly interval?: number;
-  /**
-   * How long the peer then has to send anything at all, counted from when the probe was with the kernel.
-   * `Infinity`: ask, but never give the peer up.
-   *
-   * @default {10_000} as yamux (gRPC has 20 s) where the protocol has pings that are answered; otherwise `Infinity`,
-   * since a plain peer owes us nothing
-   */
-  readonly timeout?: number;
-  /**
-   * Send something at least this often, for NATs and for peers that judge us. Data counts; what we receive
-   * does not. `Infinity`: we owe nothing.
-   *
-   * @default {Infinity}
-   */
-  readonly sendEvery?: number;
-  /**
-   * Beat every {@linkcode sendEvery} on a fixed grid, whether or not data was sent meanwhile, as simple heartbeat
-   * servers do. Where that is at least as often as {@linkcode interval}, the beats are what asks the peer, and no
-   * other probe is sent.
-   *
-   * @default {false}
-   */
-  readonly steady?: boolean;
-}
-
-/** {@linkcode HeartbeatOptions} with nothing left open. One object may serve many connections. */
-export type HeartbeatPolicy = Required<HeartbeatOptions>;
 
 /**
  * What to do now: nothing yet; note that the peer is in question; ask it; send a beat; give the peer up.
@@ -74,39 +38,12 @@ const SPREAD = 0.2;
 const MAX_EXCUSES = 3;
 
 /**
- * Fills in the defaults and checks what was given.
- *
- * @param answered Whether the protocol has pings that are answered.
- * @throws {TypeError | RangeError} If a duration is not > 0.
- */
-export function heartbeatPolicy(options: HeartbeatOptions = {}, answered = true): HeartbeatPolicy {
-  const { interval = 30_000, timeout = answered ? 10_000 : Infinity, sendEvery = Infinity, steady = false } =
-    options;
-  if (typeof steady !== "boolean") {
-    throw new TypeError(`Cannot set a heartbeat as "steady" must be a boolean: current value is ${steady}`);
-  }
-  return {
-    interval: duration("set a heartbeat", "interval", interval),
-    timeout: duration("set a heartbeat", "timeout", timeout),
-    sendEvery: duration("set a heartbeat", "sendEvery", sendEvery),
-    steady,
-  };
-}
-
-/** No duty in either direction. */
-export const NO_HEARTBEAT: HeartbeatPolicy = {
-  interval: Infinity,
-  timeout: Infinity,
-  sendEvery: Infinity,
-  steady: false,
-};
-
-/**
  * Watches one peer's silence, and ours.
  *
  * @example
  * ```ts
- * import { Heartbeat, heartbeatPolicy } from "./heartbeat.ts";
+ * import { Heartbeat } from "./heartbeat.ts";
+ * import { heartbeatPolicy } from "./heartbeat_policy.ts";
  * import { strictEqual } from "node:assert/strict";
  *
  * const heartbeat = new Heartbeat(0, heartbeatPolicy({ interval: 100, timeout: 50 }), 0);
@@ -123,6 +60,8 @@ export class Heartbeat {
   heardAt: number;
   /** Instant of the last byte we handed to the socket. */
   sentAt: number;
+  /** Round trips of our pings. */
+  readonly roundTrip: RoundTrip = new RoundTrip();
   #policy: HeartbeatPolicy;
   /** Where in a spread this peer stands: 0 to 1. */
   readonly #phase: number;
@@ -133,6 +72,8 @@ export class Heartbeat {
   #flushedAt = Infinity;
   /** Instant of the next beat on the grid, if beats are steady. */
   #beatAt: number;
+  /** How long both sides had been quiet when the peer was last asked. */
+  #quiet = 0;
   #excuses = 0;
   #listening = true;
 
@@ -161,6 +102,17 @@ export class Heartbeat {
     this.#policy = policy;
   }
 
+  /** How long the peer may take to answer, by what is known of the path. */
+  get timeout(): number {
+    const { minTimeout, timeout } = this.#policy;
+    return minTimeout === timeout ? timeout : this.roundTrip.timeout(minTimeout, timeout);
+  }
+
+  /** How long both sides had been quiet when the peer was last asked, in milliseconds. */
+  get quiet(): number {
+    return this.#quiet;
+  }
+
   /** Whether the peer has been asked and has sent nothing since. */
   get suspect(): boolean {
     return this.#askedAt > this.heardAt;
@@ -168,7 +120,7 @@ export class Heartbeat {
 
   /** Puts the peer in question at once, for a probe that the caller wants to send. */
   ask(now: number): void {
-    this.#excuses = 0;
+    this.#excuses = this.#quiet = 0;
     // Later than the last byte, if only by a nanosecond: that one is no answer. See `answered`.
     this.#askedAt = Math.max(now, this.heardAt + 1e-6);
     this.#flushedAt = Infinity;
@@ -216,6 +168,7 @@ export class Heartbeat {
 
   /** Puts the peer in question. Its time runs from {@linkcode flushed}. */
   #ask(now: number): HeartbeatVerdict {
+    this.#quiet = now - Math.max(this.heardAt, this.sentAt);
     this.#askedAt = now;
     this.#flushedAt = Infinity;
     if (this.#beatsAsk) return "suspect";
@@ -238,13 +191,13 @@ export class Heartbeat {
   }
 
   #inbound(pause: Pause | undefined): number {
-    const { interval, timeout } = this.#policy;
+    const { interval } = this.#policy;
     if (!this.#listening || interval === Infinity) return Infinity;
     if (!this.suspect) {
       const early = this.heardAt === this.#openedAt && !this.#beatsAsk ? interval * SPREAD * this.#phase : 0;
       return this.#spread(this.heardAt + interval - early, pause);
     }
-    const due = this.#flushedAt + timeout;
+    const due = this.#flushedAt + this.timeout;
     if (pause === undefined || pause.end <= this.#flushedAt) return due;
     // A short pause shifts the deadline, a long one asks anew: see `#excused`.
     return this.#excused(pause) ? this.#spread(Math.max(due, pause.end), pause) : due + pause.length;
@@ -268,6 +221,6 @@ export class Heartbeat {
   /** Whether the silence was measured across a pause of ours that was long against the timeout. */
   #excused(pause: Pause | undefined): boolean {
     return pause !== undefined && pause.end > this.#flushedAt && this.#excuses < MAX_EXCUSES &&
-      pause.length * 4 >= this.#policy.timeout;
+      pause.length * 4 >= this.timeout;
   }
 }

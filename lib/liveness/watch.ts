@@ -9,7 +9,9 @@
 
 import type { ConnectionErrorCode } from "../errors.ts";
 import type { Pause } from "../time/pause.ts";
-import { Heartbeat, type HeartbeatPolicy, type HeartbeatVerdict } from "./heartbeat.ts";
+import { Heartbeat, type HeartbeatVerdict } from "./heartbeat.ts";
+import { type HeartbeatPolicy } from "./heartbeat_policy.ts";
+import type { IntervalSearch } from "./interval.ts";
 import { WriteStall } from "./write_stall.ts";
 
 /** How long each thing may last, in milliseconds; `Infinity` is for ever. */
@@ -20,6 +22,8 @@ export interface WatchPolicy {
   readonly firstByteTimeout: number;
   readonly frameTimeout: number;
   readonly closeTimeout: number;
+  /** Where the interval comes from if it is learned. */
+  readonly search?: IntervalSearch;
   /** Least time between two pings of the peer; 0 for no guard. */
   readonly minPingGap: number;
 }
@@ -66,7 +70,9 @@ export class Watch {
 
   /** Starts watching a peer that connected at `now`. For `phase` see {@linkcode Heartbeat}. */
   constructor(now: number, policy: WatchPolicy, phase: number) {
-    this.heartbeat = new Heartbeat(now, policy.heartbeat, phase);
+    const { heartbeat, search } = policy;
+    const rules = search === undefined ? heartbeat : { ...heartbeat, interval: search.current };
+    this.heartbeat = new Heartbeat(now, rules, phase);
     this.stall = new WriteStall(policy.writeTimeout);
     this.messageAt = this.#openedAt = now;
     this.#policy = policy;
@@ -87,6 +93,19 @@ export class Watch {
     if (!ended && this.#frameAt !== Infinity) return false;
     this.#frameAt = now;
     return true;
+  }
+
+  /** The peer answered. Returns whether that changed the rules, as a learned interval may. */
+  answered(now: number): boolean {
+    const { search } = this.#policy;
+    if (search === undefined || !search.succeeded(this.heartbeat.quiet)) return false;
+    this.heartbeat.update(now, { ...this.heartbeat.policy, interval: search.current });
+    return true;
+  }
+
+  /** The connection broke. If the peer had been asked after a quiet spell, that may have been too long for the path. */
+  broke(): void {
+    if (this.heartbeat.suspect) this.#policy.search?.failed(this.heartbeat.quiet);
   }
 
   /** Begins to wait for a moment in which nothing moves. */

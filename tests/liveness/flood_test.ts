@@ -9,7 +9,12 @@ test("PingGuard lets pings pass that keep their distance, up to a tenth early", 
 
 test("PingGuard forgives two strikes, and not the third", () => {
   const guard = new PingGuard(1_000);
-  assertEquals([0, 899, 1_000, 1_001].map((now) => guard.pinged(now)), ["fine", "strike", "strike", "too-many"]);
+  assertEquals([0, 899, 1_000, 1_001].map((now) => guard.pinged(now)), [
+    "fine",
+    "strike",
+    "strike",
+    "too-many",
+  ]);
 });
 
 test("PingGuard takes strikes back when we send data", () => {

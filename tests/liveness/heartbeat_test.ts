@@ -1,6 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { Heartbeat, type HeartbeatOptions, heartbeatPolicy } from "../../lib/liveness/heartbeat.ts";
+import { Heartbeat } from "../../lib/liveness/heartbeat.ts";
+import { type HeartbeatOptions, heartbeatPolicy } from "../../lib/liveness/heartbeat_policy.ts";
 
 /** A heartbeat with an interval of 100 and a timeout of 50, opened at 0. */
 const heartbeat = (options: HeartbeatOptions = {}, phase = 0) =>
@@ -220,6 +221,33 @@ test("Equal interval and timeout do not close before the first probe", () => {
   h.flushed(100);
   assertEquals(h.check(199), "wait");
   assertEquals(h.check(200), "dead");
+});
+
+test("An adaptive timeout is the longest at first, then follows the round trips, never below the shortest", () => {
+  const h = heartbeat({ timeout: { min: 20, max: 200 } });
+  assertEquals(h.timeout, 200);
+  h.roundTrip.asked(0);
+  h.roundTrip.answered(10);
+  assertEquals(h.timeout, 30);
+  h.heardAt = 10;
+  assertEquals(h.check(110), "probe");
+  h.flushed(110);
+  assertEquals(h.check(139), "wait");
+  assertEquals(h.check(140), "dead");
+  for (let i = 0; i < 50; i++) {
+    h.roundTrip.asked(0);
+    h.roundTrip.answered(1);
+  }
+  assertEquals(h.timeout, 20);
+});
+
+test("heartbeatPolicy() rejects bounds that are none, and adapting to pongs that never come", () => {
+  const set = (timeout: HeartbeatOptions["timeout"], answered = true) => () =>
+    heartbeatPolicy({ timeout: timeout! }, answered);
+  assertThrows(set({ min: 0, max: 1 }), RangeError, `"timeout.min" must be > 0: current value is 0`);
+  assertThrows(set({ min: 2, max: 1 }), RangeError, `"timeout.max" must be >= 2: current value is 1`);
+  assertThrows(set("adaptive", false), TypeError, "needs a protocol that answers pings");
+  assertThrows(set("fast" as "adaptive"), RangeError, "current value is fast");
 });
 
 for (const name of ["interval", "timeout", "sendEvery"]) {

@@ -27,7 +27,11 @@ export function live<In = Uint8Array, Out = Uint8Array | string>(
 ): Live<In, Out> {
   const socket = new FakeSocket();
   const ends: CloseReason[] = [];
-  const policy = connectionPolicy("test", { heartbeat: false, clock, ...options });
+  const policy = connectionPolicy({ action: "test", guarded: false }, {
+    heartbeat: false,
+    clock,
+    ...options,
+  });
   const connection = new LiveConnection(socket, policy, { ended: (_, reason) => ends.push(reason) });
   connection.start();
   return { clock, socket, connection, ends };
