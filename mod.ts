@@ -7,11 +7,13 @@
 // The front door.
 export {
   type ConnectionHandler,
+  type DrainOptions,
   serve,
   type ServeOptions,
   type Server,
   type ServerStats,
 } from "./lib/server.ts";
+export type { AnyConnection, Observer } from "./lib/observer.ts";
 export { connect, type ConnectOptions } from "./lib/client.ts";
 export type {
   Connection,
@@ -42,6 +44,7 @@ export type { Protocol, Wire, WireEvents } from "./lib/protocol/protocol.ts";
 export type { HeartbeatOptions, TimeoutBounds } from "./lib/liveness/heartbeat_policy.ts";
 export type { IntervalRange } from "./lib/liveness/interval.ts";
 export type { RoundTripTimes } from "./lib/liveness/rtt.ts";
+export type { RateOptions } from "./lib/liveness/rate.ts";
 export { backoff, type BackoffOptions } from "./lib/liveness/backoff.ts";
 export { type Clock, systemClock, type WakeUp } from "./lib/time/clock.ts";
 

@@ -29,6 +29,13 @@ export function closeReason(
   });
 }
 
+/** What the end of a socket is called. */
+export function codeOf(error: Error | undefined): "closed" | "reset" | "network-failed" {
+  if (error === undefined) return "closed";
+  const { code } = error as { code?: unknown };
+  return code === "ECONNRESET" || code === "EPIPE" ? "reset" : "network-failed";
+}
+
 /** Whose doing an end with this code is, if nothing else is known. */
 export function originOf(code: ConnectionErrorCode, cause: unknown): ErrorOrigin {
   switch (code) {
@@ -39,6 +46,7 @@ export function originOf(code: ConnectionErrorCode, cause: unknown): ErrorOrigin
     case "close-timeout":
     case "write-stalled":
     case "too-many-pings":
+    case "too-many-messages":
       return "peer";
     case "protocol-error":
       return cause instanceof ProtocolError ? "peer" : "local";
@@ -75,6 +83,10 @@ function words(
       return `Too many bytes wait to be sent: ${facts.bufferedAmount}, and send() was not awaited`;
     case "too-many-pings":
       return "Peer pings more often than it may";
+    case "too-many-messages":
+      return "Peer sends more messages than it may";
+    case "max-age":
+      return "Connection has lived as long as it may";
     case "idle-timeout":
       return "No message has passed for too long";
     case "first-byte-timeout":

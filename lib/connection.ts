@@ -7,6 +7,8 @@
 import type { CloseReason } from "./errors.ts";
 import type { HeartbeatOptions } from "./liveness/heartbeat_policy.ts";
 import type { RoundTripTimes } from "./liveness/rtt.ts";
+import type { RateOptions } from "./liveness/rate.ts";
+import type { Observer } from "./observer.ts";
 import type { Protocol } from "./protocol/protocol.ts";
 import type { Clock } from "./time/clock.ts";
 import type { Address, TcpKeepAlive, Transport } from "./transport/transport.ts";
@@ -103,6 +105,8 @@ export interface Connection<In = Uint8Array, Out = In> extends AsyncIterable<In>
    * connection closes by itself.
    */
   onMessage: OnMessage<In, Out> | undefined;
+  /** Called when {@linkcode health} changes. */
+  onHealth: ((health: "healthy" | "suspect", connection: Connection<In, Out>) => void) | undefined;
   /**
    * Sends a message. Fulfilled when it was accepted, at once while little is buffered; waits while more than a quarter
    * of `maxOutboundBytes` is. Bytes are the connection's until then: do not change them. A caller that does not wait
@@ -171,6 +175,19 @@ export interface ConnectionOptions<In, Out> {
    * @default {30_000}
    */
   readonly frameTimeout?: number | undefined;
+  /**
+   * How long a connection may live, ± 10 % so that those which opened together do not end together. Then it is drained
+   * and ends with `max-age`. Behind a load balancer this lets connections find new servers.
+   *
+   * @default {Infinity}
+   */
+  readonly maxAge?: number | undefined;
+  /** How long that drain may take. No traffic puts it off. @default {15_000} */
+  readonly maxAgeGrace?: number | undefined;
+  /** How often the peer may send a message, before `too-many-messages`. @default no limit */
+  readonly messageRate?: RateOptions | undefined;
+  /** Told of what happens, for metrics and logs. */
+  readonly observer?: Observer | undefined;
   /** How long the peer may take to finish after we have, before `close-timeout`. @default {5_000} */
   readonly closeTimeout?: number | undefined;
   /**

@@ -9,6 +9,8 @@ import type { ConnectionOptions } from "./connection.ts";
 import type { IntervalRange, IntervalSearch } from "./liveness/interval.ts";
 import { heartbeatPolicy, NO_HEARTBEAT } from "./liveness/heartbeat_policy.ts";
 import type { WatchPolicy } from "./liveness/watch.ts";
+import { type RateOptions, TokenBucket } from "./liveness/rate.ts";
+import type { Observer } from "./observer.ts";
 import type { Protocol } from "./protocol/protocol.ts";
 import { raw } from "./protocol/raw.ts";
 import { type Clock, systemClock } from "./time/clock.ts";
@@ -20,6 +22,8 @@ export interface ConnectionPolicy<In, Out> {
   readonly watch: WatchPolicy;
   readonly maxInboundBytes: number;
   readonly maxOutboundBytes: number;
+  readonly messageRate: RateOptions | undefined;
+  readonly observer: Observer | undefined;
   readonly clock: Clock;
   readonly wheel: Wheel;
 }
@@ -60,11 +64,15 @@ export function connectionPolicy<In, Out>(
     firstByteTimeout = Infinity,
     frameTimeout = 30_000,
     closeTimeout = 5_000,
+    maxAge = Infinity,
+    maxAgeGrace = 15_000,
     minPingGap = guarded ? Math.min(1_000, heartbeat.interval / 2) : 0,
     maxInboundBytes = 1 << 20,
     maxOutboundBytes = 4 << 20,
     clock = systemClock,
   } = options;
+  // A rate that is none is a mistake of now, not of the first connection.
+  if (options.messageRate !== undefined) void new TokenBucket(0, options.messageRate);
   return {
     protocol,
     watch: {
@@ -73,12 +81,16 @@ export function connectionPolicy<In, Out>(
       idleTimeout: duration(action, "idleTimeout", idleTimeout),
       firstByteTimeout: duration(action, "firstByteTimeout", firstByteTimeout),
       frameTimeout: duration(action, "frameTimeout", frameTimeout),
+      maxAge: duration(action, "maxAge", maxAge),
+      maxAgeGrace: duration(action, "maxAgeGrace", maxAgeGrace),
       closeTimeout: duration(action, "closeTimeout", closeTimeout),
       ...(range !== undefined && { search: search!(range) }),
       minPingGap: minPingGap === 0 ? 0 : duration(action, "minPingGap", minPingGap),
     },
     maxInboundBytes: count(action, "maxInboundBytes", maxInboundBytes),
     maxOutboundBytes: count(action, "maxOutboundBytes", maxOutboundBytes),
+    messageRate: options.messageRate,
+    observer: options.observer,
     clock,
     wheel: wheelOf(clock),
   };

@@ -23,6 +23,8 @@
  * | `too-many-pings` | the peer pinged more often than it may |
  * | `write-stalled` | bytes waited to be sent, and the peer took none in time |
  * | `write-overflow` | too much was sent without waiting for `send()` |
+ * | `too-many-messages` | the peer sent more messages than it may |
+ * | `max-age` | the connection lived as long as it may; connect again |
  * | `idle-timeout` | no message passed either way for too long |
  * | `first-byte-timeout` | the peer connected and then said nothing |
  * | `close-timeout` | we said goodbye, and the peer did not in time |
@@ -43,6 +45,8 @@ export type ConnectionErrorCode =
   | "too-many-pings"
   | "write-stalled"
   | "write-overflow"
+  | "too-many-messages"
+  | "max-age"
   | "idle-timeout"
   | "first-byte-timeout"
   | "close-timeout"

@@ -8,19 +8,22 @@
  * @module
  */
 
+import { codeOf } from "./close_reason.ts";
+import type { ConnectionPolicy } from "./connection_policy.ts";
 import type { HeartbeatPolicy } from "./liveness/heartbeat_policy.ts";
 import { type BreakCode, type LifelineCounts, type LifelineOwner, noCounts } from "./lifeline_owner.ts";
-import { Watch, type WatchPolicy } from "./liveness/watch.ts";
+import { TokenBucket } from "./liveness/rate.ts";
+import { Watch } from "./liveness/watch.ts";
+import { Loan } from "./loan.ts";
 import type { Protocol, Wire, WireEvents } from "./protocol/protocol.ts";
 import { Pulse, type PulseOwner } from "./pulse.ts";
 import { ReadGate } from "./read_gate.ts";
+import type { Happening } from "./observer.ts";
 import type { Clock } from "./time/clock.ts";
+import type { Pause } from "./time/pause.ts";
 import { ASK_AGAIN, type Due, type Wheel } from "./time/wheel.ts";
 import type { Socket, SocketHandler } from "./transport/transport.ts";
 import { type BatchOwner, beginReceiving, endReceiving, TurnBatch } from "./turn_batch.ts";
-
-/** From this size on a chunk is kept rather than copied. */
-const KEEP_FROM = 1024;
 
 /** One connection's bytes, both ways. */
 export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOwner, BatchOwner, Due {
@@ -34,14 +37,17 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
   readonly #wheel: Wheel;
   readonly #owner: LifelineOwner<In>;
   #entry = -1;
+  /** Instant at which a probe is due if the peer says nothing. */
+  #askAt = Infinity;
+  /** The last pause of ours that was told of. */
+  #pause: Pause | undefined;
+  readonly #rate: TokenBucket | undefined;
   readonly #batch: TurnBatch = new TurnBatch(this);
   readonly #gate: ReadGate;
   /** The owner has no room. */
   #full = false;
-  /** The chunk being received, and whether part of it was kept. */
-  #chunk: Uint8Array | undefined;
-  #kept = false;
-  /** Whether that chunk held anything that proves the peer alive. */
+  readonly loan: Loan = new Loan();
+  /** Whether the chunk being received held anything that proves the peer alive. */
   #alive = false;
   /** We will send no more. */
   #finished = false;
@@ -52,10 +58,7 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
   /** Takes over a socket that nobody has started. Call {@linkcode start} next. */
   constructor(
     socket: Socket,
-    protocol: Protocol<In, Out>,
-    policy: WatchPolicy,
-    wheel: Wheel,
-    clock: Clock,
+    { protocol, watch, wheel, clock, messageRate }: ConnectionPolicy<In, Out>,
     owner: LifelineOwner<In>,
   ) {
     this.socket = socket;
@@ -65,12 +68,15 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
     this.#gate = new ReadGate(socket, clock);
     this.#clock = clock;
     this.#owner = owner;
-    this.watch = new Watch(clock.now(), policy, clock.random());
+    const now = clock.now();
+    this.watch = new Watch(now, watch, clock.random());
+    this.#pause = wheel.pause;
+    if (messageRate !== undefined) this.#rate = new TokenBucket(now, messageRate);
     const { answersPings } = protocol;
     this.pulse = new Pulse(
       this.#wire,
       answersPings,
-      policy.minPingGap,
+      watch.minPingGap,
       this.watch.heartbeat,
       this.counts,
       this,
@@ -86,16 +92,6 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
   /** Bytes taken and not yet with the kernel. */
   get bufferedAmount(): number {
     return this.#batch.bytes + this.socket.bufferedAmount;
-  }
-
-  /** The present instant. */
-  now(): number {
-    return this.#clock.now();
-  }
-
-  /** Whether this process itself was away at some time since `instant`. */
-  pausedSince(instant: number): boolean {
-    return (this.#wheel.pause?.end ?? -Infinity) > instant;
   }
 
   /** Sends a message of the application. @throws {TypeError | RangeError} If the protocol cannot send it. */
@@ -115,21 +111,6 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
     return answer;
   }
 
-  /** Makes a message the receiver's own, whatever becomes of the chunk it came in. */
-  own(message: In): In {
-    if (!(message instanceof Uint8Array)) return message;
-    if (message.buffer === this.#chunk?.buffer && message.length >= KEEP_FROM) {
-      this.#kept = true;
-      return message;
-    }
-    return new Uint8Array(message) as In & Uint8Array;
-  }
-
-  /** Keeps the chunk that is being received, whatever its size. */
-  keep(): void {
-    this.#kept = true;
-  }
-
   /** Stops reading while the owner has no room, and goes on when it has. */
   hold(full: boolean): void {
     if (!this.#gate.hold(full)) return;
@@ -144,9 +125,9 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
     this.#rearm();
   }
 
-  /** Asks to be told, by {@linkcode LifelineOwner.quiet}, when nothing has moved for a moment. */
-  drain(): void {
-    this.watch.drain(this.#clock.now());
+  /** Asks to be told, by {@linkcode LifelineOwner.quiet}, when nothing has moved for a moment, `delay` ms from now. */
+  drain(delay = 0): void {
+    this.watch.drain(this.#clock.now() + delay);
     this.#rearm();
   }
 
@@ -188,15 +169,22 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
   // What the wheel calls.
 
   due(now: number, sure: boolean): number {
+    this.#notePause();
+    // Woken for a probe that is not due any more: the peer has spoken.
+    if (this.#askAt <= now && this.watch.heartbeat.askAt > now) this.noticed("suppressed");
     while (!this.#over) {
       const verdict = this.watch.check(now, this.#wheel.pause);
       switch (verdict) {
         case "wait":
+          this.#askAt = this.watch.heartbeat.askAt;
           return this.watch.deadline(this.#wheel.pause);
         case "suspect":
         case "probe":
         case "beat":
           this.pulse.beat(verdict, now);
+          break;
+        case "aged":
+          this.#owner.aged();
           break;
         case "quiet":
           this.#owner.quiet();
@@ -216,14 +204,14 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
     if (this.#over) return false;
     const now = this.#clock.now();
     const { counts, watch } = this;
-    const { heardAt } = watch.heartbeat;
+    const { heardAt, suspect } = watch.heartbeat;
     const { messagesReceived, pongsUnasked } = counts;
     counts.bytesReceived += chunk.length;
     // Any byte is life, so this comes first: what the application sees meanwhile is up to date.
     watch.heartbeat.heardAt = now;
     watch.moved(now);
-    this.#chunk = chunk;
-    this.#kept = this.#alive = false;
+    this.loan.begin(chunk);
+    this.#alive = false;
     beginReceiving();
     try {
       this.#wire.receive(chunk, this);
@@ -231,7 +219,6 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
       this.#break("protocol-error", error);
     }
     endReceiving();
-    this.#chunk = undefined;
     if (!this.#over) {
       const { unfinished } = this.#wire;
       // Only pongs that answer nothing of ours are not: a peer that sends them unasked might send them for ever.
@@ -239,11 +226,12 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
         watch.heartbeat.heardAt = heardAt;
       } else {
         this.pulse.heard(now);
+        if (suspect && !watch.heartbeat.suspect) this.noticed("healthy");
       }
       if (watch.frame(now, unfinished, counts.messagesReceived !== messagesReceived)) this.#rearm();
       this.#gate.received(chunk.length);
     }
-    return this.#kept;
+    return this.loan.end();
   }
 
   written(): void {
@@ -275,11 +263,8 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
 
   close(error?: Error): void {
     if (!this.#stop()) return;
-    if (error === undefined) return this.#owner.broke("closed");
-    const { code } = error as { code?: unknown };
-    this.watch.broke();
-    const reset = code === "ECONNRESET" || code === "EPIPE";
-    this.#owner.broke(reset ? "reset" : "network-failed", error);
+    if (error !== undefined) this.watch.broke();
+    this.#owner.broke(codeOf(error), error);
   }
 
   // What the protocol calls.
@@ -288,6 +273,7 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
     if (this.#over) return;
     this.#alive = true;
     this.counts.messagesReceived++;
+    if (this.#rate?.take(this.watch.heartbeat.heardAt) === false) return this.#break("too-many-messages");
     this.watch.messageAt = this.watch.heartbeat.heardAt;
     this.#owner.message(message, size);
   }
@@ -307,6 +293,10 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
 
   // What the pulse and the batch call.
 
+  noticed(what: Happening, fact?: number): void {
+    this.#owner.noticed(what, fact);
+  }
+
   write(bytes: Uint8Array, now: number): void {
     if (this.#over || this.#finished || bytes.length === 0) return;
     this.watch.heartbeat.sentAt = now;
@@ -322,6 +312,14 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
     if (this.#over || this.socket.write(bytes)) return;
     this.watch.stall.waiting(this.#clock.now());
     this.#wheel.hasten(this.#entry, this.watch.stall.deadline(this.#wheel.pause));
+  }
+
+  /** Tells of a pause of ours, once. */
+  #notePause(): void {
+    const { pause } = this.#wheel;
+    if (pause === this.#pause) return;
+    this.#pause = pause;
+    this.noticed("paused", pause!.length);
   }
 
   #rearm(): void {

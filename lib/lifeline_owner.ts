@@ -5,11 +5,13 @@
  */
 
 import type { FatalVerdict } from "./liveness/watch.ts";
+import type { Happening } from "./observer.ts";
 
 /** Why a lifeline broke. */
 export type BreakCode =
   | FatalVerdict
   | "too-many-pings"
+  | "too-many-messages"
   | "protocol-error"
   | "reset"
   | "network-failed"
@@ -25,6 +27,10 @@ export interface LifelineOwner<In> {
   written(): void;
   /** A drain found nothing under way: see `Lifeline.drain()`. */
   quiet(): void;
+  /** Something was noticed. For `paused`, `fact` is how long it was at least. */
+  noticed(what: Happening, fact?: number): void;
+  /** It has lived as long as it may. */
+  aged(): void;
   /** It is over. Called at most once, and last. */
   broke(code: BreakCode, cause?: unknown): void;
 }

@@ -20,22 +20,19 @@ import { heartbeatOf } from "./heartbeat_handle.ts";
 import { Lifeline } from "./lifeline.ts";
 import type { BreakCode, LifelineOwner } from "./lifeline_owner.ts";
 import type { RoundTripTimes } from "./liveness/rtt.ts";
+import { type Happening, tell } from "./observer.ts";
+import { newRoom, type Room } from "./room.ts";
 import type { Address, Socket } from "./transport/transport.ts";
 
 /** Whoever keeps a list of connections. */
 export interface ConnectionKeeper<In, Out> {
   /** The connection has ended. Called once. */
   ended(connection: LiveConnection<In, Out>, reason: CloseReason): void;
+  /** Something was noticed of a connection. */
+  noticed?(what: Happening): void;
 }
 
 let lastId = 0;
-
-/** A promise for room in the outbound buffer, shared by everyone who waits for it. */
-interface Room {
-  readonly promise: Promise<void>;
-  resolve(): void;
-  reject(reason: unknown): void;
-}
 
 /** See {@linkcode Connection}. */
 export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwner<In>, InboxOwner<In> {
@@ -47,10 +44,13 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
   readonly #openedAt: number;
   #state: ConnectionState = "open";
   #onMessage: OnMessage<In, Out> | undefined;
+  onHealth: Connection<In, Out>["onHealth"];
   #messagesSent = 0;
   #room: Room | undefined;
   /** A handler's promise decides when this closes, not the end of the messages. */
   #scoped = false;
+  /** It has lived as long as it may. */
+  #aged = false;
   #peerEnded = false;
   /** We will send no more. */
   #finished = false;
@@ -67,12 +67,13 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
     this.#policy = policy;
     this.#keeper = keeper;
     this.#inbox = new Inbox(this, policy.maxInboundBytes);
-    this.#line = new Lifeline(socket, policy.protocol, policy.watch, policy.wheel, policy.clock, this);
+    this.#line = new Lifeline(socket, policy, this);
     this.#openedAt = this.#line.watch.messageAt;
   }
 
   /** Starts delivery and the clocks. */
   start(): void {
+    tell(this.#policy.observer, "opened", this);
     this.#line.start();
   }
 
@@ -171,11 +172,15 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
   }
 
   async drain(): Promise<void> {
-    if (this.#state === "open") {
-      this.#state = "draining";
-      this.#line.drain();
-    }
+    this.leave(0);
     await this.closed;
+  }
+
+  /** Begins to drain, `delay` ms from now. */
+  leave(delay: number): void {
+    if (this.#state !== "open") return;
+    this.#state = "draining";
+    this.#line.drain(delay);
   }
 
   probe(): Promise<number> {
@@ -242,19 +247,34 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
     else this.#line.drain();
   }
 
+  noticed(what: Happening, fact?: number): void {
+    const { observer } = this.#policy;
+    this.#keeper.noticed?.(what);
+    if (what === "answered") tell(observer, what, this, this.rtt?.latest);
+    else if (what === "paused") tell(observer, what, this, fact!);
+    else tell(observer, what, this);
+    if (what === "suspect" || what === "healthy") this.#tellHealth(what);
+  }
+
+  aged(): void {
+    this.#aged = true;
+    this.leave(0);
+  }
+
   broke(code: BreakCode, cause?: unknown): void {
     if (code !== "closed") return this.#end(code, originOf(code, cause), cause);
+    if (this.#aged && this.#closedFirst) return this.#end("max-age", "local");
     this.#end("closed", this.#closedFirst ? "local" : "peer");
   }
 
   // What the inbox tells.
 
   own(message: In): In {
-    return this.#line.own(message);
+    return this.#line.loan.own(message);
   }
 
   keep(): void {
-    this.#line.keep();
+    this.#line.loan.keep();
   }
 
   full(full: boolean): void {
@@ -288,11 +308,12 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
     const reason = closeReason(code, origin, {
       lastHeardAt: heartbeat.heardAt,
       lastSentAt: heartbeat.sentAt,
-      endedAt: this.#line.now(),
+      endedAt: this.#policy.clock.now(),
       rtt: this.rtt?.latest,
       bufferedAmount: this.bufferedAmount,
-      pauseSeen: this.#line.pausedSince(this.#openedAt),
+      pauseSeen: (this.#policy.wheel.pause?.end ?? -Infinity) > this.#openedAt,
     }, cause);
+    if (code !== "closed") tell(this.#policy.observer, "verdict", this, reason);
     this.#state = "closed";
     this.#reason = reason;
     this.#line.abort();
@@ -303,6 +324,15 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
     this.#closed?.resolve(reason);
     this.#controller?.abort(reason);
     this.#keeper.ended(this, reason);
+    tell(this.#policy.observer, "closed", this, reason);
+  }
+
+  #tellHealth(health: "suspect" | "healthy"): void {
+    try {
+      this.onHealth?.(health, this);
+    } catch (error) {
+      this.failed(error);
+    }
   }
 
   #refused(): Promise<never> {
@@ -315,12 +345,4 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
     refused.catch(() => {});
     return refused;
   }
-}
-
-function newRoom(): Room {
-  let resolve!: () => void, reject!: (reason: unknown) => void;
-  const promise = new Promise<void>((yes, no) => [resolve, reject] = [yes, no]);
-  // A sender that does not wait learns of the end from `closed`.
-  promise.catch(() => {});
-  return { promise, resolve, reject };
 }

@@ -8,6 +8,7 @@
 import type { LifelineCounts } from "./lifeline_owner.ts";
 import { PingGuard } from "./liveness/flood.ts";
 import type { Heartbeat } from "./liveness/heartbeat.ts";
+import type { Happening } from "./observer.ts";
 import type { Wire } from "./protocol/protocol.ts";
 
 /** Answers that may wait for a peer which does not read them, as in `ws`. A pong answers all earlier pings anyway. */
@@ -21,6 +22,8 @@ export interface PulseOwner {
   write(bytes: Uint8Array, now: number): void;
   /** Sends what was written in this turn. */
   flush(): void;
+  /** Something was noticed. */
+  noticed(what: Happening): void;
 }
 
 /** A question that somebody waits for the answer of. */
@@ -69,7 +72,11 @@ export class Pulse {
 
   /** Does what the heartbeat said, unless something waits to be sent already: then when that has left. */
   beat(verdict: "suspect" | "probe" | "beat", now: number): void {
-    if (verdict === "probe") this.#counts.probesSent++;
+    if (verdict !== "beat") this.#owner.noticed("suspect");
+    if (verdict === "probe") {
+      this.#counts.probesSent++;
+      this.#owner.noticed("probeSent");
+    }
     if (this.#owner.bufferedAmount > 0) {
       this.#owed = true;
       return;
@@ -120,7 +127,9 @@ export class Pulse {
     this.#counts.pingsReceived++;
     const { pong } = this.#wire;
     if (pong === undefined) return true;
-    if (this.#guard?.pinged(now) === "too-many") return false;
+    const verdict = this.#guard?.pinged(now) ?? "fine";
+    if (verdict !== "fine") this.#owner.noticed("strike");
+    if (verdict === "too-many") return false;
     if (this.#owner.bufferedAmount === 0) this.#answers = 0;
     if (this.#answers < MAX_ANSWERS) {
       this.#answers++;
@@ -136,6 +145,7 @@ export class Pulse {
       this.#counts.pongsUnasked++;
       return false;
     }
+    this.#owner.noticed("answered");
     if (this.#question !== undefined) this.#answered(now);
     return true;
   }

@@ -8,7 +8,9 @@ import { count, duration } from "./checked.ts";
 import { type ConnectionPolicy, connectionPolicy } from "./connection_policy.ts";
 import type { Connection, ConnectionOptions } from "./connection.ts";
 import type { CloseReason, ConnectionErrorCode } from "./errors.ts";
+import { type RateOptions, TokenBucket } from "./liveness/rate.ts";
 import { type ConnectionKeeper, LiveConnection } from "./live_connection.ts";
+import type { Happening, HappeningCounts } from "./observer.ts";
 import { detectTransport } from "./transport/detect.ts";
 import type { Address, Listener, Socket, Target } from "./transport/transport.ts";
 
@@ -22,6 +24,8 @@ export interface ServeOptions<In = Uint8Array, Out = Uint8Array | string> extend
   readonly path?: string | undefined;
   /** Connections at a time. Callers beyond it are closed at once. @default {10_000} */
   readonly maxConnections?: number | undefined;
+  /** How often a caller is accepted; those beyond it are closed at once. @default no limit */
+  readonly acceptRate?: RateOptions | undefined;
   /** How long a drain may take before what is left is aborted. @default {15_000} as thousand_island */
   readonly drainTimeout?: number | undefined;
   /** Callers that the kernel may hold until they are accepted. @default {511} */
@@ -52,10 +56,31 @@ export interface ServerStats {
   readonly peak: number;
   /** Connections admitted. */
   readonly accepted: number;
-  /** Callers turned away because the server was full. */
+  /** Callers turned away because the server was full, or they came too fast. */
   readonly refused: number;
   /** Connections that have ended, by the code of their close reason. */
   readonly ended: Readonly<Partial<Record<ConnectionErrorCode, number>>>;
+  /** Probes sent, and pongs that answered one. */
+  readonly probesSent: number;
+  readonly probesAnswered: number;
+  /** Probes that were due when the peer turned out to have spoken. */
+  readonly probesSuppressed: number;
+  /** Pings that came too soon. */
+  readonly strikes: number;
+  /** How often this process was found to have been asleep or blocked. */
+  readonly pauses: number;
+  /** How late the last wake-up of the heartbeats' timer was, in milliseconds. */
+  readonly lag: number;
+  /** Bytes that wait to be sent, over all connections. */
+  readonly bufferedBytes: number;
+}
+
+/** How a server stops, in milliseconds. */
+export interface DrainOptions {
+  /** How long it may take. @default {ServeOptions.drainTimeout} */
+  readonly timeout?: number;
+  /** Over how long the goodbyes are spread. @default 0.2 ms for each connection, at most a quarter of `timeout` */
+  readonly spread?: number;
 }
 
 /** A listener and the connections it accepted. */
@@ -67,10 +92,11 @@ export interface Server<In = Uint8Array, Out = Uint8Array | string> extends Asyn
   /** Fulfilled when it has stopped and all its connections have ended. Never rejected. */
   readonly closed: Promise<void>;
   /**
-   * Stops in good order: accepts no more, answers what has been received, says goodbye. What is left after `timeout`
-   * (by default `drainTimeout`) is aborted. Fulfilled when it is over; never rejected.
+   * Stops in good order: accepts no more, answers what has been received, says goodbye. The goodbyes are spread over
+   * `spread`, so that those who come back elsewhere do not come all at once. What is left after `timeout` is aborted.
+   * Fulfilled when it is over; never rejected.
    */
-  drain(options?: { readonly timeout?: number }): Promise<void>;
+  drain(options?: DrainOptions): Promise<void>;
   /** Stops now, and aborts every connection with `reason` as the cause. */
   abort(reason?: unknown): void;
   /** What was counted so far. */
@@ -120,11 +146,13 @@ class LiveServer<In, Out> implements Server<In, Out>, ConnectionKeeper<In, Out> 
   readonly #onError: ServeOptions<In, Out>["onError"];
   readonly #signal: AbortSignal | undefined;
   readonly #connections = new Set<LiveConnection<In, Out>>();
+  readonly #acceptRate: TokenBucket | undefined;
   #listener: Listener | undefined;
   #stopped = false;
   #peak = 0;
   #accepted = 0;
   #refused = 0;
+  readonly #happened: HappeningCounts = { probesSent: 0, probesAnswered: 0, probesSuppressed: 0, strikes: 0 };
   readonly #ended: Partial<Record<ConnectionErrorCode, number>> = {};
   readonly closed: Promise<void>;
   #resolveClosed!: () => void;
@@ -136,6 +164,8 @@ class LiveServer<In, Out> implements Server<In, Out>, ConnectionKeeper<In, Out> 
     this.#policy = connectionPolicy({ action: "serve", guarded: true }, options);
     this.#maxConnections = count("serve", "maxConnections", options.maxConnections ?? 10_000);
     this.#drainTimeout = duration("serve", "drainTimeout", options.drainTimeout ?? 15_000);
+    const { acceptRate } = options;
+    if (acceptRate !== undefined) this.#acceptRate = new TokenBucket(this.#policy.clock.now(), acceptRate);
     this.#onError = options.onError;
     this.#signal = options.signal;
     this.#handler = handler;
@@ -181,11 +211,16 @@ class LiveServer<In, Out> implements Server<In, Out>, ConnectionKeeper<In, Out> 
     return this.#connections;
   }
 
-  async drain(options: { readonly timeout?: number } = {}): Promise<void> {
+  async drain(options: DrainOptions = {}): Promise<void> {
     const timeout = duration("drain", "timeout", options.timeout ?? this.#drainTimeout);
     this.#stop();
-    for (const connection of this.#connections) void connection.drain();
     const { clock, wheel } = this.#policy;
+    // As Phoenix, which says goodbye to 10 000 in 2 s.
+    const { spread = Math.min(timeout / 4, this.#connections.size * 0.2) } = options;
+    if (!(spread >= 0 && spread < Infinity)) {
+      throw new RangeError(`Cannot drain as "spread" must be >= 0 and finite: current value is ${spread}`);
+    }
+    for (const connection of this.#connections) connection.leave(clock.random() * spread);
     const late = () => {
       this.#abortAll(new Error(`Drain took longer than ${timeout} ms`));
       return Infinity;
@@ -201,12 +236,19 @@ class LiveServer<In, Out> implements Server<In, Out>, ConnectionKeeper<In, Out> 
   }
 
   stats(): ServerStats {
+    const { wheel } = this.#policy;
+    let bufferedBytes = 0;
+    for (const connection of this.#connections) bufferedBytes += connection.bufferedAmount;
     return {
       now: this.#connections.size,
       peak: this.#peak,
       accepted: this.#accepted,
       refused: this.#refused,
       ended: { ...this.#ended },
+      ...this.#happened,
+      pauses: wheel.pauses,
+      lag: wheel.lag,
+      bufferedBytes,
     };
   }
 
@@ -231,9 +273,28 @@ class LiveServer<In, Out> implements Server<In, Out>, ConnectionKeeper<In, Out> 
     if (this.#stopped) this.#checkClosed();
   }
 
+  noticed(what: Happening): void {
+    switch (what) {
+      case "probeSent":
+        this.#happened.probesSent++;
+        break;
+      case "answered":
+        this.#happened.probesAnswered++;
+        break;
+      case "suppressed":
+        this.#happened.probesSuppressed++;
+        break;
+      case "strike":
+        this.#happened.strikes++;
+    }
+  }
+
   #accept(socket: Socket): void {
     if (this.#stopped) return socket.abort();
-    if (this.#connections.size >= this.#maxConnections) {
+    if (
+      this.#connections.size >= this.#maxConnections ||
+      this.#acceptRate?.take(this.#policy.clock.now()) === false
+    ) {
       this.#refused++;
       // FIN first, so that the caller sees an end and not a failure; then let go of it at once.
       socket.shutdown();

@@ -154,6 +154,11 @@ export class Heartbeat {
     return Math.min(this.#inbound(pause), this.#outbound(pause));
   }
 
+  /** Instant at which the peer is asked if it says nothing; `Infinity` while it has been asked, or never is. */
+  get askAt(): number {
+    return this.suspect ? Infinity : this.#inbound(undefined);
+  }
+
   /** Says what to do at `now`. A `"dead"` is not remembered: the caller may ask again to be sure. */
   check(now: number, pause?: Pause): HeartbeatVerdict {
     if (now >= this.#inbound(pause)) {

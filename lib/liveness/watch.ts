@@ -22,6 +22,9 @@ export interface WatchPolicy {
   readonly firstByteTimeout: number;
   readonly frameTimeout: number;
   readonly closeTimeout: number;
+  /** How long a connection may live, ± 10 %, and how long its last messages may then take. */
+  readonly maxAge: number;
+  readonly maxAgeGrace: number;
   /** Where the interval comes from if it is learned. */
   readonly search?: IntervalSearch;
   /** Least time between two pings of the peer; 0 for no guard. */
@@ -37,16 +40,23 @@ export type FatalVerdict = Extract<
   | "first-byte-timeout"
   | "frame-timeout"
   | "close-timeout"
+  | "max-age"
 >;
 
-/** What to do now. `quiet`: a connection that is being drained has nothing under way any more. */
-export type WatchVerdict = Exclude<HeartbeatVerdict, "dead"> | "quiet" | FatalVerdict;
+/**
+ * What to do now. `quiet`: a connection that is being drained has nothing under way any more. `aged`: it has lived as
+ * long as it may, and should be drained.
+ */
+export type WatchVerdict = Exclude<HeartbeatVerdict, "dead"> | "quiet" | "aged" | FatalVerdict;
 
 /**
  * A message that has begun may take longer than its timeout only while it flows at this rate, in bytes per
  * millisecond: 1 KiB/s. A trickler cannot live for ever, 200 kB at 4 kB/s survive.
  */
 const MIN_FLOW = 1024 / 1000;
+
+/** Share of the age by which it may be shorter or longer. */
+const AGE_JITTER = 0.1;
 
 /** How long nothing may move before a connection that is being drained counts as quiet, in milliseconds. */
 const QUIET = 200;
@@ -65,6 +75,10 @@ export class Watch {
   /** Instant since which a drain has seen nothing move; `Infinity` while there is no drain. */
   #quietSince = Infinity;
   #closing = false;
+  /** Instant at which the connection has lived as long as it may. */
+  #ageAt: number;
+  /** Whether it has, so that what runs now is its grace. */
+  #aged = false;
   /** Instant at which our goodbye was with the kernel. */
   #partedAt = Infinity;
 
@@ -75,6 +89,8 @@ export class Watch {
     this.heartbeat = new Heartbeat(now, rules, phase);
     this.stall = new WriteStall(policy.writeTimeout);
     this.messageAt = this.#openedAt = now;
+    // As gRPC (A9): connections that opened together must not end together. The grace has no jitter.
+    this.#ageAt = now + policy.maxAge * (1 - AGE_JITTER + 2 * AGE_JITTER * phase);
     this.#policy = policy;
   }
 
@@ -108,14 +124,14 @@ export class Watch {
     if (this.heartbeat.suspect) this.#policy.search?.failed(this.heartbeat.quiet);
   }
 
-  /** Begins to wait for a moment in which nothing moves. */
-  drain(now: number): void {
-    if (this.#quietSince === Infinity) this.#quietSince = now;
+  /** Begins to wait, from `since` on, for a moment in which nothing moves. */
+  drain(since: number): void {
+    if (this.#quietSince === Infinity) this.#quietSince = since;
   }
 
   /** Says that something moved, or is still under way: a drain goes on waiting. */
   moved(now: number): void {
-    if (this.#quietSince !== Infinity) this.#quietSince = now;
+    if (this.#quietSince < now) this.#quietSince = now;
   }
 
   /** The end has begun: from here only our own last bytes and the peer's leaving are watched. */
@@ -131,13 +147,14 @@ export class Watch {
   /** Instant at which {@linkcode check} next has something to say, if nothing happens before. */
   deadline(pause?: Pause): number {
     const stalled = this.stall.deadline(pause);
-    if (this.#closing) return Math.min(stalled, this.#partedAt + this.#policy.closeTimeout);
+    if (this.#closing) return Math.min(stalled, this.#partedAt + this.#policy.closeTimeout, this.#graceAt);
     return Math.min(
       stalled,
       this.heartbeat.deadline(pause),
       this.#idleAt,
       this.#firstByteAt,
       this.#frameEndAt,
+      this.#ageAt,
       this.#quietSince + QUIET,
     );
   }
@@ -145,7 +162,13 @@ export class Watch {
   /** Says what to do at `now`. A fatal verdict is not remembered: ask again to be sure. */
   check(now: number, pause?: Pause): WatchVerdict {
     if (now >= this.stall.deadline(pause)) return "write-stalled";
+    if (now >= this.#graceAt) return "max-age";
     if (this.#closing) return now >= this.#partedAt + this.#policy.closeTimeout ? "close-timeout" : "wait";
+    if (now >= this.#ageAt) {
+      this.#aged = true;
+      this.#ageAt += this.#policy.maxAgeGrace;
+      return "aged";
+    }
     if (now >= this.#frameEndAt) return "frame-timeout";
     if (now >= this.#firstByteAt) return "first-byte-timeout";
     if (now >= this.#idleAt) return "idle-timeout";
@@ -155,6 +178,11 @@ export class Watch {
     }
     const verdict = this.heartbeat.check(now, pause);
     return verdict === "dead" ? "heartbeat-timeout" : verdict;
+  }
+
+  /** The end of the grace, which no traffic puts off; `Infinity` before it has begun. */
+  get #graceAt(): number {
+    return this.#aged ? this.#ageAt : Infinity;
   }
 
   get #idleAt(): number {

@@ -68,6 +68,7 @@ export class Wheel {
   #turning = false;
   #pause: Pause | undefined;
   #pauses = 0;
+  #lag = 0;
   #doubtful: number[] = [];
 
   /** Starts empty, with no timer. */
@@ -86,6 +87,11 @@ export class Wheel {
   /** The last time this process was found to have been asleep or blocked. */
   get pause(): Pause | undefined {
     return this.#pause;
+  }
+
+  /** How late the last wake-up was, in milliseconds. */
+  get lag(): number {
+    return this.#lag;
   }
 
   /** How often it was. */
@@ -195,7 +201,9 @@ export class Wheel {
     const planned = this.#wakeAt;
     this.#wake = undefined;
     this.#wakeAt = Infinity;
-    const pause = pauseBetween(planned, this.#clock.now(), this.#tick);
+    const now = this.#clock.now();
+    this.#lag = Math.max(0, now - planned);
+    const pause = pauseBetween(planned, now, this.#tick);
     if (pause === undefined) return this.#turn();
     this.#pause = pause;
     this.#pauses++;
