@@ -19,8 +19,8 @@ export interface TcpRow {
   readonly state: string;
   /** Bytes sent and not acknowledged, or not sent yet. */
   readonly unsent: number;
-  /** Whether no process holds it any more. */
-  readonly orphan: boolean;
+  /** Number of the socket's inode; `0` if no process holds it any more. */
+  readonly inode: string;
 }
 
 const STATES = [
@@ -37,16 +37,20 @@ const STATES = [
   "CLOSING",
 ];
 
-/** The IPv4 connections of the network namespace that `pid` is in, of all its processes. */
+/**
+ * The IPv4 connections of the network namespace that `pid` is in, of all its processes. Without those in
+ * TIME_WAIT, which no process holds and of which a machine at work may have tens of thousands.
+ */
 export function tcpRows(pid: number): TcpRow[] {
-  return readFileSync(`/proc/${pid}/net/tcp`, "utf8").split("\n").slice(1, -1).map((line) => {
+  const lines = readFileSync(`/proc/${pid}/net/tcp`, "utf8").split("\n").slice(1, -1);
+  return lines.filter((line) => !line.includes(" 06 ")).map((line) => {
     const [, local, remote, state, queues, , , , , inode] = line.trim().split(/\s+/) as string[];
     return {
       local: address(local!),
       remote: address(remote!),
       state: STATES[parseInt(state!, 16) - 1] ?? state!,
       unsent: parseInt(queues!.split(":")[0]!, 16),
-      orphan: inode === "0",
+      inode: inode!,
     };
   });
 }
@@ -57,15 +61,27 @@ function address(hex: string): string {
   return `${host.match(/../g)!.reverse().map((byte) => parseInt(byte, 16)).join(".")}:${parseInt(port, 16)}`;
 }
 
+/** The sockets that `pid` holds: number of the descriptor by number of the inode. */
+function descriptorsOf(pid: number): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const descriptor of readdirSync(`/proc/${pid}/fd`)) {
+    const inode = inodeAt(pid, descriptor);
+    if (inode !== undefined) found.set(inode, descriptor);
+  }
+  return found;
+}
+
+function inodeAt(pid: number, descriptor: string): string | undefined {
+  try {
+    return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${descriptor}`))?.[1];
+  } catch {
+    return undefined; // Closed meanwhile.
+  }
+}
+
 /** How many sockets `pid` holds. */
 export function socketsOf(pid: number): number {
-  return readdirSync(`/proc/${pid}/fd`).filter((name) => {
-    try {
-      return readlinkSync(`/proc/${pid}/fd/${name}`).startsWith("socket:");
-    } catch {
-      return false; // Closed meanwhile.
-    }
-  }).length;
+  return descriptorsOf(pid).size;
 }
 
 /** Resident memory of `pid` in bytes. */
@@ -77,64 +93,78 @@ export function residentMemory(pid: number): number {
 export interface Sighting {
   /** When the process had let go of it; `undefined` while it holds it. */
   goneAt: number | undefined;
-  /** When bytes last went into it, or were acknowledged. */
+  /** When its kernel was last seen to take bytes, if the observer looks at queues. */
+  tookAt: number;
+  /** When its kernel last took bytes or had some acknowledged, which may hide that it took others. */
   movedAt: number;
+}
+
+interface Watched extends Sighting {
+  readonly inode: string;
+  readonly descriptor: string;
   unsent: number;
 }
 
 /** How often an {@linkcode Observer} looks, in milliseconds. */
 const LOOK_EVERY = 15;
 
-/** Looks at connections again and again, from outside. */
+/** Looks at connections of a process again and again, from outside. */
 export class Observer {
   readonly #pid: number;
-  readonly #matches: (row: TcpRow) => boolean;
-  readonly #sightings = new Map<string, Sighting>();
+  readonly #queues: boolean;
+  readonly #watched = new Map<string, Watched>();
   readonly #timer: ReturnType<typeof setInterval>;
 
-  /** Watches those connections in the network namespace of `pid` that `matches` picks. */
-  constructor(pid: number, matches: (row: TcpRow) => boolean) {
+  /**
+   * Watches the connections of `pid` to `remotes` (`address:port`).
+   *
+   * @param queues Whether to look at their queues too. That reads the table of the whole network namespace.
+   */
+  constructor(pid: number, remotes: readonly string[], queues = false) {
     this.#pid = pid;
-    this.#matches = matches;
-    this.#look();
+    this.#queues = queues;
+    const descriptors = descriptorsOf(pid), now = performance.now();
+    const rows = new Map(
+      tcpRows(pid).filter(({ inode }) => descriptors.has(inode)).map((row) => [row.remote, row]),
+    );
+    for (const remote of remotes) {
+      const row = rows.get(remote);
+      if (row === undefined) throw new Error(`Process ${pid} has no connection to ${remote}`);
+      const { inode, unsent } = row;
+      const descriptor = descriptors.get(inode)!;
+      this.#watched.set(remote, { inode, descriptor, unsent, goneAt: undefined, tookAt: now, movedAt: now });
+    }
     this.#timer = setInterval(() => this.#look(), LOOK_EVERY);
   }
 
-  /** What was seen of the connection whose other end is `remote`. */
+  /** What was seen of the connection to `remote`. */
   of(remote: string): Sighting {
-    const sighting = this.#sightings.get(remote);
-    if (sighting === undefined) throw new Error(`No connection to ${remote} was ever seen`);
-    return sighting;
+    return this.#watched.get(remote)!;
   }
 
-  /** Resolves once all of `remotes` are gone, or `within` milliseconds. */
-  async gone(remotes: readonly string[], within: number): Promise<void> {
+  /** Resolves, and stops looking, once all are gone or `within` milliseconds are over. */
+  async gone(within: number): Promise<void> {
     const until = performance.now() + within;
-    while (performance.now() < until && remotes.some((remote) => this.of(remote).goneAt === undefined)) {
+    while (performance.now() < until && [...this.#watched.values()].some(({ goneAt }) => goneAt === undefined)) {
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
     }
-  }
-
-  stop(): void {
     clearInterval(this.#timer);
   }
 
   #look(): void {
     const now = performance.now();
-    const here = new Set<string>();
-    for (const row of tcpRows(this.#pid)) {
-      if (row.orphan || !this.#matches(row)) continue;
-      here.add(row.remote);
-      const sighting = this.#sightings.get(row.remote);
-      if (sighting === undefined || sighting.goneAt !== undefined) {
-        this.#sightings.set(row.remote, { goneAt: undefined, movedAt: now, unsent: row.unsent });
-      } else if (sighting.unsent !== row.unsent) {
-        sighting.unsent = row.unsent;
-        sighting.movedAt = now;
+    const rows = this.#queues ? new Map(tcpRows(this.#pid).map((row) => [row.inode, row])) : undefined;
+    for (const watched of this.#watched.values()) {
+      if (watched.goneAt !== undefined) continue;
+      if (inodeAt(this.#pid, watched.descriptor) !== watched.inode) {
+        watched.goneAt = now;
+        continue;
       }
-    }
-    for (const [remote, sighting] of this.#sightings) {
-      if (!here.has(remote)) sighting.goneAt ??= now;
+      const unsent = rows?.get(watched.inode)?.unsent;
+      if (unsent === undefined || unsent === watched.unsent) continue;
+      if (unsent > watched.unsent) watched.tookAt = now;
+      watched.unsent = unsent;
+      watched.movedAt = now;
     }
   }
 }

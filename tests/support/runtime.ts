@@ -103,7 +103,11 @@ export function start(program: URL, args: readonly string[] = [], options: Progr
     send: (line) => void child.stdin.write(`${line}\n`),
     kill(signal) {
       // Not child.kill, which on Deno works only once.
-      if (code === undefined) process.kill(child.pid!, signal);
+      try {
+        if (code === undefined) process.kill(child.pid!, signal);
+      } catch {
+        // It has ended, and we were not told yet.
+      }
     },
     async ended(within = PATIENCE) {
       let timer: ReturnType<typeof setTimeout> | undefined;

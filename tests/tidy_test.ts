@@ -1,0 +1,210 @@
+/**
+ * Rules about the code itself.
+ *
+ * @module
+ */
+
+import { test } from "node:test";
+import { assertEquals } from "@std/assert";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+/** What a unit of `lib/` may import besides itself. Arrows only go down. */
+const LAYERS: Record<string, readonly string[]> = {
+  errors: [],
+  checked: [],
+  time: ["checked"],
+  transport: ["time", "errors", "checked"],
+  protocol: ["errors", "checked"],
+  liveness: ["time", "errors", "checked"],
+  connection: ["liveness", "protocol", "transport", "time", "errors", "checked"],
+  client: ["connection", "liveness", "protocol", "transport", "time", "errors", "checked"],
+  server: ["connection", "liveness", "protocol", "transport", "time", "errors", "checked"],
+  cli: ["server", "client", "connection", "liveness", "protocol", "transport", "time", "errors", "checked"],
+};
+
+/** What those above the transports may know of them; `mod.ts` and the command may know all. */
+const TRANSPORT_FRONT = ["lib/transport/transport.ts", "lib/transport/detect.ts", "lib/transport/streams.ts"];
+
+const isAdapter = (path: string): boolean =>
+  /^lib\/transport\/(deno|bun|node|workers)(_\w+)?\.ts$/.test(path);
+
+interface Source {
+  /** Path from the root. */
+  readonly path: string;
+  readonly text: string;
+  /** The text without its comments. */
+  readonly code: string;
+  /** Files of ours that it imports, as paths from the root. */
+  readonly imports: readonly string[];
+  /** Everything else that it imports when it runs. */
+  readonly foreign: readonly string[];
+}
+
+/** Every file at or below `paths` whose name ends so. */
+function sources(paths: readonly string[], ending: RegExp): Source[] {
+  return paths.flatMap((path) => filesAt(path)).filter((path) => ending.test(path)).sort().map((path) => {
+    const text = readFileSync(ROOT + path, "utf8");
+    const code = withoutComments(text);
+    const specifiers = [...code.matchAll(/(?:\bfrom\s+|\bimport\s*\(?\s*)"([^"]+)"/g)].map((match) =>
+      match[1]!
+    );
+    const ours = specifiers.filter((specifier) => specifier.startsWith("."));
+    const types = [...code.matchAll(/\bimport\s+type\s[^;"]*\bfrom\s+"([^"]+)"/g)].map((match) => match[1]!);
+    return {
+      path,
+      text,
+      code,
+      imports: ours.map((specifier) => new URL(specifier, `file:///${path}`).pathname.slice(1)),
+      foreign: specifiers.filter((specifier) => !specifier.startsWith(".") && !types.includes(specifier)),
+    };
+  });
+}
+
+function filesAt(path: string): string[] {
+  const found = statSync(ROOT + path, { throwIfNoEntry: false });
+  if (!found?.isDirectory()) return found === undefined ? [] : [path];
+  return readdirSync(ROOT + path).flatMap((name) => filesAt(`${path}/${name}`));
+}
+
+function withoutComments(text: string): string {
+  const stringOrComment =
+    /"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`|\/\/.*|\/\*[\s\S]*?\*\//g;
+  return text.replace(stringOrComment, (token) => token.startsWith("/") ? " " : token);
+}
+
+const library = sources(["mod.ts", "lib"], /\.ts$/);
+const modules = [...library, ...sources(["tests", "scripts"], /\.(ts|mjs)$/)];
+const texts = [
+  ...modules,
+  ...sources([".ci", ".github", "docs"], /\w$/),
+  ...sources(["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "deno.json", "package.json"], /\w$/),
+];
+
+/** The unit a file of `lib/` belongs to: its folder there, or its own name; any other file is a part of a connection. */
+function unit(path: string): string {
+  const [, name = "", inside] = path.split("/");
+  const own = name.replace(/\.ts$/, "");
+  return inside !== undefined || own in LAYERS ? own : "connection";
+}
+
+const paths = (list: readonly Source[], offends: (source: Source) => boolean): string[] =>
+  list.filter(offends).map(({ path }) => path);
+
+const inLibrary = ({ path }: Source): boolean => path.startsWith("lib/");
+
+test("every folder of the library has its place in the layers", () => {
+  assertEquals(paths(library.filter(inLibrary), ({ path }) => !(unit(path) in LAYERS)), []);
+});
+
+test("arrows only go down", () => {
+  const wrong = library.filter(inLibrary).flatMap(({ path, imports }) =>
+    imports
+      .filter((to) =>
+        !to.startsWith("lib/") || unit(to) !== unit(path) && !LAYERS[unit(path)]?.includes(unit(to))
+      )
+      .map((to) => `${path} imports ${to}`)
+  );
+  assertEquals(wrong, []);
+});
+
+test("only detect.ts, mod.ts and the command know which transports there are", () => {
+  const wrong = library.flatMap(({ path, imports }) =>
+    path === "mod.ts" || /^lib\/(cli|transport)\//.test(path) ? [] : imports
+      .filter((to) => to.startsWith("lib/transport/") && !TRANSPORT_FRONT.includes(to))
+      .map((to) => `${path} imports ${to}`)
+  );
+  assertEquals(wrong, []);
+});
+
+/** Bun's own dialling cannot be cancelled, so its transport dials with Node's. */
+const REUSES: Record<string, string> = { bun: "node" };
+
+test("a transport does not know the others", () => {
+  const name = (path: string) => /^lib\/transport\/(deno|bun|node|workers|memory)(?=[._])/.exec(path)?.[1];
+  const wrong = library.flatMap(({ path, imports }) =>
+    path === "lib/transport/detect.ts" || !path.startsWith("lib/transport/") ? [] : imports
+      .filter((to) =>
+        name(to) !== undefined && name(to) !== name(path) && name(to) !== REUSES[name(path) ?? ""]
+      )
+      .map((to) => `${path} imports ${to}`)
+  );
+  assertEquals(wrong, []);
+});
+
+/** The code without the words in its strings. */
+const unquoted = (code: string): string => code.replace(/"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`/g, '""');
+
+test("only a runtime's transport names a runtime", () => {
+  const names = /\bDeno\b|\bBun\b|\bBuffer\b|\brequire\(/;
+  assertEquals(
+    paths(
+      library,
+      ({ path, code }) =>
+        !isAdapter(path) && path !== "lib/transport/detect.ts" && !path.startsWith("lib/cli/") &&
+        names.test(unquoted(code)),
+    ),
+    [],
+  );
+});
+
+test("only the transports and the command know of a process", () => {
+  const allowed = /^lib\/(transport|cli)\//;
+  assertEquals(
+    paths(library, ({ path, code }) => !allowed.test(path) && /\bprocess\b/.test(unquoted(code))),
+    [],
+  );
+});
+
+test("the library needs nothing but itself, and the command nothing but node: modules", () => {
+  assertEquals(
+    paths(
+      library,
+      ({ path, foreign }) =>
+        foreign.some((specifier) => !(path.startsWith("lib/cli/") && specifier.startsWith("node:"))),
+    ),
+    [],
+  );
+});
+
+test("only the clock, the transports and the command tell time or throw dice", () => {
+  const tells =
+    /\b(setTimeout|setInterval|setImmediate|performance|Date|Math\.random|AbortSignal\.timeout)\b/;
+  const allowed = /^lib\/(time\/clock\.ts|transport\/|cli\/)/;
+  assertEquals(paths(library, ({ path, code }) => !allowed.test(path) && tells.test(code)), []);
+});
+
+test("the library prints nothing", () => {
+  assertEquals(
+    paths(library, ({ path, code }) => !path.startsWith("lib/cli/") && /\bconsole\b/.test(code)),
+    [],
+  );
+});
+
+test("every file says what it is for", () => {
+  assertEquals(
+    paths(modules, ({ text }) => !/^(?:#!.*\n)?\/\*\*(?:(?!\*\/)[\s\S])*@module\s*\*\//.test(text)),
+    [],
+  );
+});
+
+test("no file is too long to be read in one go", () => {
+  assertEquals(paths(modules, ({ text }) => text.split("\n").length > 350), []);
+});
+
+test("TypeScript is such that Node can run it as it is", () => {
+  const unerasable = /^\s*(export\s+)?(const\s+)?enum\s|^\s*(export\s+)?namespace\s|\bdeclare\s+global\b/m;
+  assertEquals(paths(modules, ({ code }) => unerasable.test(code)), []);
+});
+
+test("nothing is left undone", () => {
+  assertEquals(paths(texts, ({ text }) => /\b(TO[D]O|FIX[M]E|X[X]X|HA[C]K)\b/.test(text)), []);
+});
+
+test("no file names a machine's paths or a package registry", () => {
+  const machine = /(^|[\s"'`(=:])\/(work|root|home|Users|tmp)\/\w/m;
+  const host = /\bregistry\.|\bnpmjs\.|\bjsr\.io\b/;
+  assertEquals(paths(texts, ({ text }) => machine.test(text) || host.test(text)), []);
+});
