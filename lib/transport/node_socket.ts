@@ -1,0 +1,258 @@
+/**
+ * A `net.Socket` as a {@linkcode Socket}.
+ *
+ * `node:net` takes any amount at once and reports only when all of it has gone. So at most
+ * {@linkcode PIECE} bytes or so wait inside it, and the rest waits here, where progress can be seen. As long
+ * as nothing waits, a write is one plain call.
+ *
+ * @module
+ */
+
+import type net from "node:net";
+import { socketError } from "./failure.ts";
+import { checkTcpKeepAlive } from "./options.ts";
+import type { Address, Socket, SocketHandler, TcpKeepAlive, Transport } from "./transport.ts";
+
+/** Bytes handed over at a time while the kernel takes no more, and so the smallest step of progress. */
+const PIECE = 16 * 1024;
+/** Bytes handed over at a time while the kernel takes all of it. */
+const GULP = 64 * 1024;
+
+/** Where a `net.Socket` carries its {@linkcode NodeSocket}, so that all of them share the same listeners. */
+const OWNER: unique symbol = Symbol("holdfast");
+
+/** A `net.Socket` that is owned. */
+interface RawSocket extends net.Socket {
+  [OWNER]: NodeSocket;
+}
+
+/** Addresses as the runtime gave them when the socket opened. */
+interface Ends {
+  readonly localAddress: Address;
+  readonly remoteAddress: Address;
+}
+
+/** A socket of `node:net`. */
+export class NodeSocket implements Socket {
+  readonly localAddress: Address;
+  readonly remoteAddress: Address;
+  readonly #transport: Transport;
+  readonly #raw: RawSocket;
+  #handler: SocketHandler | undefined;
+  /** What waits here; the first {@linkcode #head} entries have gone. */
+  #queue: Uint8Array[] = NONE;
+  #head = 0;
+  /** Bytes in the queue. */
+  #queued = 0;
+  /** Bytes that waited when the handler was last told, plus all that came after: less than that is progress. */
+  #marked = 0;
+  /** The callback of every write of this socket, made by the first. */
+  #taken: (() => void) | undefined;
+  #paused = false;
+  /** `shutdown()` was called. */
+  #ending = false;
+  /** Aborted or closed: nothing but `close` is told any more. */
+  #gone = false;
+  #closed = false;
+  #sawEnd = false;
+  #error: Error | undefined;
+
+  /** Takes over a connected `raw`, which must not be reading yet. */
+  constructor(transport: Transport, raw: net.Socket, { localAddress, remoteAddress }: Ends) {
+    this.#transport = transport;
+    this.localAddress = localAddress;
+    this.remoteAddress = remoteAddress;
+    this.#raw = raw as RawSocket;
+    this.#raw[OWNER] = this;
+    raw.on("error", onError).on("close", onClose);
+  }
+
+  get bufferedAmount(): number {
+    return this.#gone ? 0 : this.#raw.writableLength + this.#queued;
+  }
+
+  start(handler: SocketHandler): void {
+    if (this.#handler !== undefined) throw new TypeError("Cannot start a socket twice");
+    this.#handler = handler;
+    if (this.#closed) return queueMicrotask(() => handler.close(this.#error));
+    if (this.#gone) return;
+    this.#raw.on("data", onData).on("end", onEnd);
+    if (!this.#paused) this.#raw.resume();
+    if (this.#marked > 0) queueMicrotask(() => this.#progress());
+  }
+
+  write(bytes: Uint8Array): boolean {
+    if (this.#ending || this.#gone) return true;
+    const { length } = bytes;
+    const raw = this.#raw;
+    if (this.#queued > 0) this.#enqueue(bytes);
+    else if (length <= PIECE && raw.writableLength < PIECE) {
+      if (length > 0) raw.write(bytes, this.#taken ??= () => this.#progress());
+    } else {
+      this.#enqueue(bytes);
+      this.#pump();
+    }
+    const waiting = raw.writableLength + this.#queued;
+    if (this.#marked > 0) this.#marked += length;
+    else this.#marked = waiting;
+    return waiting === 0;
+  }
+
+  pause(): void {
+    this.#paused = true;
+    if (this.#handler !== undefined) this.#raw.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    if (this.#handler !== undefined && !this.#gone) this.#raw.resume();
+  }
+
+  shutdown(): void {
+    if (this.#ending || this.#gone) return;
+    this.#ending = true;
+    if (this.bufferedAmount === 0) this.#raw.end();
+  }
+
+  abort(): void {
+    if (this.#gone) return;
+    this.#leave();
+    const raw = this.#raw;
+    if (raw.destroyed) return;
+    // libuv refuses a reset while a shutdown is under way, and would leave the socket open. FIN is never asked
+    // for before all bytes are with the kernel, so the shutdown is over within this turn of the loop.
+    if (raw.writableEnded && !raw.writableFinished) raw.once("finish", reset);
+    else reset.call(raw);
+  }
+
+  setNoDelay(on: boolean): void {
+    if (!this.#gone && !("path" in this.localAddress)) this.#raw.setNoDelay(on);
+  }
+
+  setTcpKeepAlive(setting: TcpKeepAlive): void {
+    checkTcpKeepAlive(this.#transport, setting, "path" in this.localAddress);
+    if (this.#gone || "path" in this.localAddress) return;
+    if (typeof setting === "boolean") this.#raw.setKeepAlive(setting);
+    else this.#raw.setKeepAlive(true, setting.initialDelay);
+  }
+
+  ref(): void {
+    this.#raw.ref();
+  }
+
+  unref(): void {
+    this.#raw.unref();
+  }
+
+  /** @internal */
+  received(chunk: Uint8Array): void {
+    if (this.#gone) return;
+    // Not a Buffer, whose `slice` and `toString` are not those of a Uint8Array.
+    this.#handler!.data(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length));
+  }
+
+  /** @internal */
+  ended(): void {
+    if (this.#gone) return;
+    const raw = this.#raw;
+    // libuv reports an end instead of a reset that came while bytes were still unread. The kernel tells it to
+    // whoever writes, if only nothing. (Not after our own FIN: that would be refused in any case.)
+    if (!raw.writableEnded && raw.writableLength === 0) raw.write(EMPTY);
+    if (raw.errored) return;
+    this.#sawEnd = true;
+    this.#handler!.end();
+  }
+
+  /** @internal */
+  failed(error: Error): void {
+    if (!this.#gone) this.#error ??= error;
+  }
+
+  /** @internal */
+  closed(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (!this.#gone) {
+      // A runtime that reports nothing has still lost what did not end in order.
+      if (this.#error !== undefined || !this.#sawEnd || !this.#ending) this.#error = socketError(this.#error);
+      this.#leave();
+    }
+    this.#handler?.close(this.#error);
+  }
+
+  /** Nothing is sent or delivered any more. */
+  #leave(): void {
+    this.#gone = true;
+    this.#queue = NONE;
+    this.#queued = this.#head = this.#marked = 0;
+  }
+
+  #enqueue(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    if (this.#queue === NONE) this.#queue = [];
+    this.#queue.push(bytes);
+    this.#queued += bytes.length;
+  }
+
+  /** Hands over what waits here, until {@linkcode PIECE} bytes wait there. */
+  #pump(): void {
+    const raw = this.#raw;
+    const taken = this.#taken ??= () => this.#progress();
+    while (this.#queued > 0) {
+      const waiting = raw.writableLength;
+      if (waiting >= PIECE) return;
+      const bytes = this.#queue[this.#head]!;
+      const size = waiting === 0 ? GULP : PIECE;
+      if (bytes.length <= size) {
+        this.#queue[this.#head++] = EMPTY;
+        if (this.#head === this.#queue.length) {
+          this.#queue = NONE;
+          this.#head = 0;
+        }
+        this.#queued -= bytes.length;
+        raw.write(bytes, taken);
+      } else {
+        this.#queue[this.#head] = bytes.subarray(size);
+        this.#queued -= size;
+        raw.write(bytes.subarray(0, size), taken);
+      }
+    }
+  }
+
+  /** A write of this socket, perhaps one of long ago, is with the kernel. */
+  #progress(): void {
+    // A lost socket lets go of what waits in it, which is no progress.
+    if (this.#gone || this.#marked === 0 || this.#raw.destroyed || this.#raw.errored) return;
+    if (this.#queued > 0) this.#pump();
+    const waiting = this.#raw.writableLength + this.#queued;
+    if (this.#ending && waiting === 0 && !this.#raw.writableEnded) this.#raw.end();
+    if (waiting >= this.#marked || this.#handler === undefined) return;
+    this.#marked = waiting;
+    this.#handler.written();
+  }
+}
+
+const NONE: Uint8Array[] = [];
+const EMPTY = new Uint8Array(0);
+
+/** Drops `this` with a reset; Unix-domain sockets have none. */
+function reset(this: RawSocket): void {
+  if ("path" in this[OWNER].localAddress) this.destroy();
+  else this.resetAndDestroy();
+}
+
+function onData(this: net.Socket, chunk: Uint8Array): void {
+  (this as RawSocket)[OWNER].received(chunk);
+}
+
+function onEnd(this: net.Socket): void {
+  (this as RawSocket)[OWNER].ended();
+}
+
+function onError(this: net.Socket, error: Error): void {
+  (this as RawSocket)[OWNER].failed(error);
+}
+
+function onClose(this: net.Socket): void {
+  (this as RawSocket)[OWNER].closed();
+}
