@@ -1,0 +1,194 @@
+/**
+ * `holdfast serve`: the demo server. It answers in upper case and beats, on every connection at once.
+ *
+ * @module
+ */
+
+import type { Connection } from "../connection.ts";
+import type { HeartbeatOptions } from "../liveness/heartbeat_policy.ts";
+import { lines } from "../protocol/lines.ts";
+import { raw } from "../protocol/raw.ts";
+import { type ConnectionHandler, serve, type ServeOptions } from "../server.ts";
+import { type Command, defineCommand } from "./command.ts";
+import { PING, PONG, TOKEN, upperCase, upperCaseLine } from "./demo.ts";
+import { inPlainWords, whyEnded } from "./failure.ts";
+import type { Host } from "./host.ts";
+import { choice, duration, flag, integer, size, text, UsageError, type Values } from "./options.ts";
+import type { Address } from "../transport/transport.ts";
+import { untilCut } from "./signals.ts";
+import { writeAddress, writeDuration, writeSize } from "./units.ts";
+import { VERSION } from "./version.ts";
+
+const NAME = "holdfast serve";
+
+const OPTIONS = {
+  host: text("address to listen on; 0.0.0.0 or :: for the whole network", "ADDRESS", "127.0.0.1"),
+  port: integer("port to listen on; 0 for any free one", "8888", 0, 65_535),
+  unix: text("listen on a Unix socket instead", "PATH"),
+  protocol: choice("bytes as they come, or lines of UTF-8 text", ["raw", "lines"], "raw"),
+  interval: duration("beat this often; a peer that is silent for longer is in question", "10s"),
+  timeout: duration("give a peer in question this long, then drop it (default: for ever)"),
+  "no-heartbeat": flag("send no heartbeats; those received are swallowed all the same"),
+  match: choice(
+    "raw: a heartbeat is a chunk of nothing else, or found anywhere",
+    ["chunk", "anywhere"],
+    "chunk",
+  ),
+  "max-connections": integer("connections at a time; callers beyond it are closed at once", "10000", 1),
+  "max-buffer": size("bytes that may wait for one peer before it is read no more", "4m", 4096),
+  "idle-timeout": duration("end a connection that passes no data for this long (default: never)"),
+  "drain-timeout": duration("on SIGINT or SIGTERM: how long connections may take to finish", "15s"),
+  verbose: flag("tell of every connection, on standard error"),
+};
+
+type ServeValues = Values<typeof OPTIONS>;
+
+/** `holdfast serve`. */
+export const serveCommand: Command = defineCommand({
+  summary: "answer in upper case, and beat (the default)",
+  usage: "holdfast serve [OPTIONS]",
+  about: `Sends back what it receives with the ASCII letters in upper case. On each connection it sends
+${TOKEN} (raw) or a ${PING} line (lines) at every interval, and swallows those that it receives.`,
+  options: OPTIONS,
+  notes: `A duration is 400ms, 10s, 2m, 1h or plain milliseconds; a size is 64k, 1m, 1g or plain bytes.
+A peer that takes no bytes is dropped in any case, after 30 s or, if that is less, interval and timeout.
+SIGINT and SIGTERM let connections finish; a second one cuts them off.`,
+
+  async run({ values, given, positionals }, host) {
+    if (positionals.length > 0) {
+      throw new UsageError(`${NAME}: unexpected argument ${JSON.stringify(positionals[0])}`);
+    }
+    forbid(given, "unix", ["host", "port"]);
+    forbid(given, "no-heartbeat", ["interval", "timeout"]);
+    if (values.protocol === "lines" && given.has("match")) {
+      throw new UsageError(`${NAME}: --match is for the raw protocol`);
+    }
+    if (values.protocol === "lines") {
+      return await run(values, { protocol: lines({ ping: PING, pong: PONG }) }, shoutLine, host);
+    }
+    return await run(values, { protocol: raw({ token: TOKEN, match: values.match }) }, shout, host);
+  },
+});
+
+// One function each for all connections. What `send` returns holds further messages back while the peer does
+// not read what it is sent.
+
+function shout(bytes: Uint8Array, connection: Connection<Uint8Array, Uint8Array | string>): Promise<void> {
+  return connection.send(upperCase(bytes));
+}
+
+function shoutLine(line: string, connection: Connection<string>): Promise<void> {
+  const loud = upperCaseLine(line);
+  // In upper case these would be heartbeats.
+  return connection.send(loud === PING || loud === PONG ? line : loud);
+}
+
+async function run<In, Out>(
+  values: ServeValues,
+  { protocol }: Pick<ServeOptions<In, Out>, "protocol">,
+  answer: (message: In, connection: Connection<In, Out>) => unknown,
+  host: Host,
+): Promise<number> {
+  const handler: ConnectionHandler<In, Out> = (connection) => {
+    connection.onMessage = answer;
+    if (values.verbose) watch(connection, host);
+  };
+  const server = await serve(
+    {
+      ...(values.unix === undefined ? { hostname: values.host, port: values.port } : { path: values.unix }),
+      protocol,
+      heartbeat: heartbeatOf(values),
+      idleTimeout: values["idle-timeout"],
+      maxConnections: values["max-connections"],
+      maxOutboundBytes: values["max-buffer"],
+      maxInboundBytes: Math.min(values["max-buffer"], 1 << 20),
+      drainTimeout: values["drain-timeout"],
+      onError(error, connection) {
+        const where = connection === undefined ? "" : `${label(connection)} `;
+        host.tell(`holdfast: ${where}${error instanceof Error ? error.message : error}`);
+      },
+    },
+    handler,
+  ).catch((error) => {
+    throw inPlainWords(error, values.unix !== undefined);
+  });
+
+  let draining = false;
+  return await untilCut(
+    host,
+    {
+      begin(signal) {
+        draining = true;
+        const { now } = server.stats();
+        if (now > 0) {
+          host.tell(
+            `holdfast: ${signal}: ${connections(now)} may finish, within ${
+              writeDuration(values["drain-timeout"])
+            }; once more cuts off`,
+          );
+        }
+        void server.drain();
+      },
+      cut: (signal) => server.abort(new Error(signal)),
+    },
+    async () => {
+      await host.output(`${banner(server.address, values)}\n`);
+      await server.closed;
+      const cutOff = server.stats().ended.aborted ?? 0;
+      if (draining && cutOff > 0) host.tell(`holdfast: ${connections(cutOff)} had to be cut off`);
+      // Nobody asked it to end: the listener died, and `onError` has told why.
+      return draining ? 0 : 1;
+    },
+  );
+}
+
+function heartbeatOf(values: ServeValues): HeartbeatOptions | false {
+  if (values["no-heartbeat"]) return false;
+  const { interval, timeout = Infinity } = values;
+  // Steady, as simple heartbeat servers are: it beats whether or not data was sent.
+  return { interval, timeout, sendEvery: interval, steady: true };
+}
+
+/** The first line: what listens where, how it beats, and what becomes of silent peers. */
+function banner(address: Address, values: ServeValues): string {
+  const { protocol, interval, timeout } = values;
+  const beat = protocol === "raw" ? `"${TOKEN}"` : PING;
+  return [
+    `holdfast ${VERSION} listening on ${writeAddress(address)}`,
+    `protocol ${protocol}`,
+    values["no-heartbeat"] ? "no heartbeat" : `${beat} every ${writeDuration(interval)}`,
+    timeout !== undefined
+      ? `peers silent for ${writeDuration(interval + timeout)} are dropped`
+      : `no verdict on silent peers${values["no-heartbeat"] ? "" : " (set --timeout)"}`,
+  ].join(", ");
+}
+
+/** Tells of a connection's beginning and end. */
+function watch<In, Out>(connection: Connection<In, Out>, host: Host): void {
+  const name = label(connection);
+  const openedAt = performance.now();
+  host.tell(`${name} opened`);
+  void connection.closed.then((reason) => {
+    const { bytesReceived, bytesSent } = connection.stats();
+    const lived = writeDuration(performance.now() - openedAt);
+    host.tell(
+      `${name} ended after ${lived}: ${whyEnded(reason)}, ${writeSize(bytesReceived)} in, ${
+        writeSize(bytesSent)
+      } out`,
+    );
+  });
+}
+
+function label<In, Out>({ id, remoteAddress }: Connection<In, Out>): string {
+  return `#${id} ${writeAddress(remoteAddress)}`;
+}
+
+function connections(count: number): string {
+  return count === 1 ? "1 connection" : `${count} connections`;
+}
+
+/** @throws {UsageError} If `option` was given together with one of `others`. */
+function forbid(given: ReadonlySet<string>, option: string, others: readonly string[]): void {
+  const other = given.has(option) ? others.find((other) => given.has(other)) : undefined;
+  if (other !== undefined) throw new UsageError(`${NAME}: --${option} and --${other} exclude each other`);
+}
