@@ -1,0 +1,90 @@
+/**
+ * Peers that go, in whatever way: nothing of them is left. And a server that goes, and comes back.
+ *
+ * @module
+ */
+
+import { assertEquals, assertGreaterOrEqual, assertLessOrEqual, assertStrictEquals } from "@std/assert";
+import { Observer, residentMemory } from "../support/proc_net.ts";
+import { pause } from "../support/processes.ts";
+import { assertUnharmed, check, INTERVAL, note, type Peers, span, startPeers, startServer } from "./lab.ts";
+
+/** How long what is gone may be held. */
+const RELEASE = 1_000;
+
+check("peers that are killed, send FIN or send RST leave nothing behind", async () => {
+  const server = await startServer();
+  const neighbours = await startPeers("polite", server, 5);
+  await pause(INTERVAL);
+  const before = await server.surplus();
+
+  const ways: [name: string, kind: string, codes: string[], go: (peers: Peers) => unknown][] = [
+    ["50 peers killed", "talking", ["closed", "reset"], (peers) => peers.kill("SIGKILL")],
+    ["50 FIN", "fin", ["closed"], (peers) => peers.report()],
+    ["50 RST", "rst", ["reset"], (peers) => peers.report()],
+  ];
+  for (const [name, kind, codes, go] of ways) {
+    const peers = await startPeers(kind, server, 50);
+    await pause(INTERVAL / 2);
+    const observer = new Observer(server.pid, peers.remotes);
+    const since = performance.now();
+    go(peers);
+    await observer.gone(5 * RELEASE);
+    const times = peers.remotes.map((remote) => (observer.of(remote).goneAt ?? Infinity) - since);
+    note(name, `released within ${RELEASE} ms`, span(times));
+    // Those of the ways before may have had the same ports.
+    const seen = (await server.report()).ended.slice(-50).filter(({ remote }) => peers.remotes.includes(remote))
+      .map(({ code }) => code);
+    assertStrictEquals(seen.length, 50);
+    assertEquals(seen.filter((code) => !codes.includes(code)), []);
+    for (const time of times) assertLessOrEqual(time, RELEASE);
+  }
+  const after = await server.surplus();
+  note("sockets left", "0", String(after - before));
+  assertStrictEquals(after, before);
+  assertUnharmed(await neighbours.report());
+});
+
+check("1500 peers that come and go in every way leave nothing behind", async () => {
+  const server = await startServer();
+  // Code and pools have to be there before it is measured.
+  await startPeers("churn", server, 500);
+  await pause(INTERVAL);
+  const surplus = await server.surplus();
+  const before = residentMemory(server.pid);
+  const since = performance.now();
+  await startPeers("churn", server, 1_500);
+  const time = performance.now() - since;
+  await pause(INTERVAL);
+  const growth = residentMemory(server.pid) - before;
+  const { now, ended } = await server.report();
+  note("1500 peers in turn", "0 left", `${now}, ${await server.surplus() - surplus} sockets (${Math.round(time)} ms)`);
+  note("1500 peers in turn", "<= 32 MiB more", `${Math.round(growth / 1024 / 1024)} MiB`);
+
+  assertStrictEquals(now, 0);
+  // One in five is gone so soon that the system may not even tell of it.
+  assertGreaterOrEqual(ended.length, 1_600);
+  assertStrictEquals(await server.surplus(), surplus);
+  assertLessOrEqual(growth, 32 * 1024 * 1024);
+});
+
+check("a server that is killed and started again has its 200 clients back", async () => {
+  const first = await startServer();
+  // From another address, since a client that tries a port long enough with nobody there may connect to itself.
+  const clients = await startPeers("returning", first, 200, { source: "127.0.0.2" });
+  first.kill("SIGKILL");
+  await first.ended();
+  const since = performance.now();
+  const second = await startServer({ port: first.port });
+  const listening = performance.now();
+  assertEquals(await clients.told(), { served: 200 });
+  const served = performance.now();
+  const { now, ended } = await second.report();
+  note("restart on the same port", "200 served within 4000 ms of listening", `${Math.round(served - listening)} ms`);
+  note("restart on the same port", "start of the runtime included", `${Math.round(served - since)} ms`);
+
+  assertStrictEquals(second.port, first.port);
+  assertLessOrEqual(served - listening, 4_000);
+  assertStrictEquals(now, 200);
+  assertEquals(ended, []);
+});

@@ -1,0 +1,184 @@
+/**
+ * What the tests of faults share: the server under test on the runtime that runs them, peers in Python, and the
+ * times that everything is measured against.
+ *
+ * @module
+ */
+
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { assertLessOrEqual, assertStrictEquals } from "@std/assert";
+import { noProc, socketsOf } from "../support/proc_net.ts";
+import { killAll, lacking, launch, type Running } from "../support/processes.ts";
+import { commandFor } from "../support/runtime.ts";
+
+/** Silence after which the server asks, and how often it beats, in milliseconds. */
+export const INTERVAL = 400;
+/** Silence after that which it takes for death. */
+export const TIMEOUT = 1_200;
+/** What it may be late by: a tick. */
+const TICK = 100;
+/** What a machine with other things to do may add. */
+export const SLACK = 250;
+/** The longest that a peer may be dead and not yet gone. */
+export const BOUND = INTERVAL + TIMEOUT + TICK + SLACK;
+
+/** How slow the slowest answer but one in a hundred may be for a peer that has done nothing wrong. */
+export const SLOWEST_ANSWER = 150;
+
+/** The server under test. */
+export interface FaultServer extends Running {
+  readonly hostname: string;
+  readonly port: number;
+  /** Whether it can drop a connection with RST. */
+  readonly reset: boolean;
+  /** How many connections it has, and how the others ended. */
+  report(): Promise<{ readonly now: number; readonly ended: readonly Ended[] }>;
+  /**
+   * How many sockets its process holds beyond those of its connections: the listener, the runtime's own, of which
+   * some come with the first connection, and whatever was forgotten.
+   */
+  surplus(): Promise<number>;
+}
+
+/** How a connection of the server ended, by its own word. */
+export interface Ended {
+  /** `address:port` of the peer. */
+  readonly remote: string;
+  readonly code: string;
+  /** How long the peer had been silent, in milliseconds. */
+  readonly silent: number;
+}
+
+/** Peers in one process. */
+export interface Peers extends Running {
+  /** `address:port` of each, as the server sees it. */
+  readonly remotes: readonly string[];
+  /** Tells them to come to an end, and what they say then. */
+  report<T = Summary>(): Promise<T>;
+}
+
+/** What good peers have found. Times are in milliseconds. */
+export interface Summary {
+  /** Connections lost. */
+  readonly lost: number;
+  readonly answers: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+  /** Longest time without a heartbeat on any connection. */
+  readonly gap: number;
+  /** Fewest heartbeats on any connection. */
+  readonly beats: number;
+  /** Most heartbeats within 300 ms on any connection. */
+  readonly burst: number;
+}
+
+const PEERS = fileURLToPath(new URL("programs/peers.py", import.meta.url));
+
+/** Starts the server under test, behind `prefix` (as `ip netns exec NAME`). */
+export async function startServer(
+  { hostname = "127.0.0.1", port = 0, prefix = [] }: {
+    readonly hostname?: string;
+    readonly port?: number;
+    readonly prefix?: readonly string[];
+  } = {},
+): Promise<FaultServer> {
+  const file = fileURLToPath(new URL("programs/server.ts", import.meta.url));
+  const options = JSON.stringify({ hostname, port, interval: INTERVAL, timeout: TIMEOUT });
+  const running = launch([...prefix, ...commandFor(file, [options])]);
+  const told = await running.told<{ port: number; reset: boolean }>();
+  const report: FaultServer["report"] = () => {
+    running.tell("report");
+    return running.told();
+  };
+  return {
+    ...running,
+    ...told,
+    hostname,
+    report,
+    async surplus() {
+      const { now } = await report();
+      return socketsOf(running.pid) - now;
+    },
+  };
+}
+
+/** Starts `count` peers of the server, of a kind that `peers.py` knows. Resolves once they are connected. */
+export async function startPeers(
+  kind: string,
+  { hostname, port }: { readonly hostname: string; readonly port: number },
+  count: number,
+  { argument, source = "127.0.0.1", prefix = [] }: {
+    readonly argument?: number;
+    readonly source?: string;
+    readonly prefix?: readonly string[];
+  } = {},
+): Promise<Peers> {
+  const last = argument === undefined ? [] : [String(argument)];
+  const args = [kind, `${hostname}/${source}`, String(port), String(count), ...last];
+  const running = launch([...prefix, "python3", PEERS, ...args]);
+  const { ports } = await running.told<{ ports: number[] }>();
+  return {
+    ...running,
+    remotes: ports.map((port) => `${source}:${port}`),
+    report: () => {
+      running.tell("report");
+      return running.told();
+    },
+  };
+}
+
+/** Starts servers in Python that answer heartbeats. */
+export async function startAnsweringServer(): Promise<Running & { readonly port: number }> {
+  const running = launch(["python3", PEERS, "server", "127.0.0.1", "0", "0"]);
+  const { ports: [port] } = await running.told<{ ports: [number] }>();
+  return { ...running, port };
+}
+
+/** Starts the client whose callback can block, with `each` connections to every port. */
+export async function startClient(ports: readonly number[], each: number): Promise<Running> {
+  const file = fileURLToPath(new URL("programs/client.ts", import.meta.url));
+  const running = launch(commandFor(file, [JSON.stringify({ ports, each, interval: INTERVAL, timeout: TIMEOUT })]));
+  await running.told();
+  return running;
+}
+
+/** Asserts that nobody who has done nothing wrong has felt anything. */
+export function assertUnharmed(neighbours: Summary): void {
+  assertStrictEquals(neighbours.lost, 0);
+  assertLessOrEqual(neighbours.p99, SLOWEST_ANSWER);
+  assertLessOrEqual(neighbours.gap, INTERVAL + SLACK);
+}
+
+const skip = noProc || lacking("python3", "--version");
+if (skip) console.log(`skipped: ${skip}`);
+
+/** What was found, line by line: a fault, its bound, and what was measured. */
+const found: [string, string, string][] = [];
+
+/** Notes what was measured, for the table. */
+export function note(fault: string, bound: string, measured: string): void {
+  found.push([fault, bound, measured]);
+}
+
+/** Declares a test, at whose end everything is killed that it has launched, and what it has noted is printed. */
+export function check(name: string, body: () => Promise<void>): void {
+  test(name, { timeout: 120_000, skip }, async () => {
+    try {
+      await body();
+    } finally {
+      await killAll();
+      const rows = found.splice(0);
+      const width = Math.max(0, ...rows.map(([fault]) => fault.length));
+      for (const [fault, bound, measured] of rows) {
+        console.log(`  ${fault.padEnd(width)}  ${bound}: ${measured}`);
+      }
+    }
+  });
+}
+
+/** Numbers as `120..180 ms`. */
+export function span(values: readonly number[]): string {
+  return `${Math.round(Math.min(...values))}..${Math.round(Math.max(...values))} ms`;
+}

@@ -1,0 +1,139 @@
+/**
+ * This process itself was away: nobody healthy is lost for it, and the dead are found all the same.
+ *
+ * Each test takes its 6 s or so, nearly all of them asleep, so they run side by side.
+ *
+ * @module
+ */
+
+import { assertEquals, assertGreater, assertLess, assertLessOrEqual, assertStrictEquals } from "@std/assert";
+import { Observer } from "../support/proc_net.ts";
+import { pause } from "../support/processes.ts";
+import {
+  BOUND,
+  check,
+  type FaultServer,
+  INTERVAL,
+  note,
+  SLACK,
+  startAnsweringServer,
+  startClient,
+  startPeers,
+  startServer,
+  TIMEOUT,
+} from "./lab.ts";
+
+/** How long a server is stopped: three timeouts. */
+const ABSENCE = 3 * TIMEOUT;
+/** How long the callbacks of our programs block. */
+const BLOCK = 6_000;
+/** How long a process starves, and what it gets of each period. */
+const STARVATION = 5_000;
+const PERIOD = 500;
+const SHARE = 100;
+
+check("nobody healthy is lost when the server is stopped, blocked or starved, or the client is blocked", async () => {
+  await all(
+    absent("server stopped for 3.6 s", TIMEOUT + BOUND, (server) =>
+      Promise.resolve(async () => {
+        server.kill("SIGSTOP");
+        await pause(ABSENCE);
+        server.kill("SIGCONT");
+      })),
+    absent("server's callback blocks for 6 s", TIMEOUT + BOUND, async (server) => {
+      const blocker = await startPeers("blocking", server, 1);
+      return async () => {
+        await blocker.report();
+        await pause(BLOCK);
+      };
+    }),
+    absent("server starved for 5 s", BOUND, (server) =>
+      Promise.resolve(async () => {
+        for (const until = performance.now() + STARVATION; performance.now() < until;) {
+          server.kill("SIGSTOP");
+          await pause(PERIOD - SHARE);
+          server.kill("SIGCONT");
+          await pause(SHARE);
+        }
+      })),
+    blockedClient(),
+  );
+});
+
+/**
+ * Lets the server be away while 30 peers are well and one is dead.
+ *
+ * @param bound How long the dead peer may still be there once the server is back.
+ * @param prepare Resolves to what lets the server be away, which resolves when it is back.
+ */
+async function absent(
+  fault: string,
+  bound: number,
+  prepare: (server: FaultServer) => Promise<() => Promise<void>>,
+): Promise<void> {
+  const server = await startServer();
+  const answering = await startPeers("answering", server, 20);
+  const polite = await startPeers("polite", server, 10, { argument: 50 });
+  const dead = await startPeers("talking", server, 1);
+  const leave = await prepare(server);
+  await pause(INTERVAL + SLACK);
+  const observer = new Observer(server.pid, dead.remotes);
+
+  dead.kill("SIGSTOP");
+  const diedAt = performance.now();
+  await leave();
+  const backAt = performance.now();
+  await observer.gone(2 * bound);
+  const goneAt = observer.of(dead.remotes[0]!).goneAt ?? Infinity;
+  // Whoever was to be lost by mistake is lost by then.
+  await pause(Math.max(0, backAt + TIMEOUT + BOUND - performance.now()));
+
+  const { ended } = await server.report();
+  const summaries = [await answering.report(), await polite.report()];
+  const lost = summaries.reduce((sum, { lost }) => sum + lost, 0);
+  const burst = Math.max(...summaries.map(({ burst }) => burst));
+  note(fault, "0 of 30 lost", `${lost} lost`);
+  note(fault, `dead peer gone <= ${bound} ms after it`, `${Math.round(goneAt - backAt)} ms`);
+  note(fault, "<= 3 beats at once", `${burst}`);
+
+  assertStrictEquals(lost, 0);
+  assertLessOrEqual(goneAt - backAt, bound);
+  assertLess(TIMEOUT, goneAt - diedAt);
+  assertLessOrEqual(burst, 3);
+  const ours = [answering, polite, dead].flatMap(({ remotes }) => remotes);
+  assertEquals(ended.filter(({ remote }) => ours.includes(remote)).map(({ code }) => code), ["heartbeat-timeout"]);
+  for (const { beats } of summaries) assertGreater(beats, 3);
+}
+
+/** Lets the callback of a client block, while ten connections are well and the server of another one dies. */
+async function blockedClient(): Promise<void> {
+  const fault = "client's callback blocks for 6 s";
+  const healthy = await startAnsweringServer(), dying = await startAnsweringServer();
+  const client = await startClient([dying.port, ...Array(10).fill(healthy.port)], 1);
+  await pause(INTERVAL + SLACK);
+  const there = `127.0.0.1:${dying.port}`;
+  const observer = new Observer(client.pid, [there]);
+
+  healthy.tell("block");
+  await pause(INTERVAL);
+  dying.kill("SIGSTOP");
+  await pause(BLOCK - INTERVAL);
+  const backAt = performance.now();
+  await observer.gone(2 * (TIMEOUT + BOUND));
+  await pause(Math.max(0, backAt + TIMEOUT + BOUND - performance.now()));
+  client.tell("report");
+  const { ended } = await client.told<{ ended: { port: number; code: string }[] }>();
+  const time = (observer.of(there).goneAt ?? Infinity) - backAt;
+  const lost = ended.filter(({ port }) => port === healthy.port).length;
+  note(fault, "0 of 10 lost", `${lost} lost`);
+  note(fault, `dead server given up <= ${TIMEOUT + BOUND} ms after it`, `${Math.round(time)} ms`);
+
+  assertEquals(ended, [{ port: dying.port, code: "heartbeat-timeout" }]);
+  assertLessOrEqual(time, TIMEOUT + BOUND);
+}
+
+/** Waits for all, and then fails if one has: none is left running in the midst of it. */
+async function all(...parts: readonly Promise<void>[]): Promise<void> {
+  const results = await Promise.allSettled(parts);
+  for (const result of results) if (result.status === "rejected") throw result.reason;
+}

@@ -1,0 +1,397 @@
+"""Peers that nobody here wrote for the server: good ones, and bad ones. Plain sockets, standard library only.
+
+    python3 peers.py KIND HOST PORT COUNT [ARGUMENT]
+
+HOST may be followed by the address to come from, as 192.0.2.1/192.0.2.2.
+Prints one JSON line once all COUNT connections are open, {"ports": [...]}, and another in answer to a line on
+standard input. Then it ends, unless KIND says otherwise.
+
+    polite     asks every ARGUMENT ms (20) and checks the answer; reports answer times and heartbeat gaps
+    answering  says nothing but a heartbeat for each heartbeat
+    talking    sends a heartbeat every 100 ms, and reads; good until it is stopped, killed or cut off
+    deaf       asks for an endless stream, and sends heartbeats, but never reads
+    flooding   sends data without pause, and never reads what comes back
+    tokens     sends heartbeats at full speed for ARGUMENT seconds (2), and reads
+    blocking   says `block` when it is told to
+    fin, rst   ends all connections, in that way, when it is told to
+    churn      opens and ends COUNT connections in turn, in every way; its one line tells how many were answered
+    returning  is told an answer on each connection before the first line, connects again when they are lost, and
+               tells when all were answered again
+    server     not a client: listens, prints {"ports": [PORT]}, answers heartbeats, and sends each line that it is
+               given to the first peer
+"""
+
+import json
+import os
+import selectors
+import socket
+import struct
+import sys
+import time
+
+TOKEN = b"heartbeat"
+KIND, PORT, COUNT = sys.argv[1], int(sys.argv[3]), int(sys.argv[4])
+HOST, _, SOURCE = sys.argv[2].partition("/")
+ARGUMENT = float(sys.argv[5]) if len(sys.argv) > 5 else None
+
+# A flood comes from another machine: here it must not take the processor from the server.
+if KIND in ("flooding", "tokens"):
+    os.nice(10)
+
+loop = selectors.DefaultSelector()
+now = time.monotonic
+
+
+def tell(what):
+    print(json.dumps(what), flush=True)
+
+
+class Peer:
+    """One connection. Heartbeats are lower case, and answers have no lower case in them."""
+
+    def __init__(self, sock=None):
+        self.sock = sock if sock else socket.create_connection((HOST, PORT), 20, (SOURCE, 0))
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock.setblocking(False)
+        self.open = True
+        self.buffer = b""
+        self.beats = []
+        self.opened_at = now()
+        self.asked_at = None
+        self.question = b""
+        self.number = 0
+        self.times = []
+
+    def read(self):
+        """Takes what has come: returns how many heartbeats, and the rest."""
+        try:
+            data = self.sock.recv(1 << 18)
+        except BlockingIOError:
+            return 0, b""
+        except OSError:
+            data = b""
+        if not data:
+            self.lost()
+            return 0, b""
+        data = self.buffer + data
+        parts = data.split(TOKEN)
+        rest = b"".join(parts)
+        self.buffer = b""
+        for size in range(min(len(TOKEN) - 1, len(parts[-1])), 0, -1):
+            if parts[-1].endswith(TOKEN[:size]):
+                self.buffer = rest[len(rest) - size:]
+                rest = rest[:-size]
+                break
+        self.beats += [now()] * (len(parts) - 1)
+        return len(parts) - 1, rest
+
+    def write(self, data):
+        try:
+            return self.sock.send(data)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            self.lost()
+            return 0
+
+    def ask(self):
+        self.number += 1
+        self.question = b"question %d" % self.number
+        self.asked_at = now()
+        self.answer = b""
+        self.write(self.question)
+
+    def answered(self, rest):
+        if not rest or self.asked_at is None:
+            return False
+        self.answer += rest
+        if len(self.answer) < len(self.question):
+            return False
+        if self.answer != self.question.upper():
+            raise SystemExit("asked %r, was answered %r" % (self.question, self.answer))
+        self.times.append(now() - self.asked_at)
+        self.asked_at = None
+        return True
+
+    def lost(self):
+        if self.open:
+            self.open = False
+            if self.sock in loop.get_map():
+                loop.unregister(self.sock)
+            self.sock.close()
+
+
+def open_all(readable=None):
+    peers = [Peer() for _ in range(COUNT)]
+    for peer in peers:
+        if readable:
+            loop.register(peer.sock, selectors.EVENT_READ, (readable, peer))
+    loop.register(sys.stdin, selectors.EVENT_READ, None)
+    tell({"ports": [peer.sock.getsockname()[1] for peer in peers]})
+    return peers
+
+
+def turn(until):
+    """Handles what comes until an instant; false once there was a line on standard input."""
+    told = False
+    for key, _ in loop.select(max(0, until - now())):
+        if key.data is None:
+            if not sys.stdin.readline():
+                raise SystemExit  # Whoever started this is gone.
+            told = True
+        else:
+            key.data[0](key.data[1])
+    return not told
+
+
+def every(seconds, work):
+    """Does `work` as often as that until there is a line on standard input."""
+    due = now()
+    while True:
+        if now() >= due:
+            work()
+            due = max(due + seconds, now())
+        if not turn(due):
+            return
+
+
+def most_at_once(beats, window=0.3):
+    """Most heartbeats within so many seconds."""
+    most = first = 0
+    for last, at in enumerate(beats):
+        while at - beats[first] > window:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
+
+
+def summary(peers):
+    gaps, times, end = [], [], now()
+    for peer in peers:
+        marks = [peer.opened_at] + peer.beats + [end]
+        gaps.append(max((b - a for a, b in zip(marks, marks[1:])), default=0))
+        times += peer.times + ([end - peer.asked_at] if peer.asked_at else [])
+    times.sort()
+    rank = lambda share: times[min(len(times) - 1, int(share * len(times)))] * 1000 if times else None
+    return {
+        "lost": sum(not peer.open for peer in peers),
+        "answers": len(times),
+        "p50": rank(0.5),
+        "p99": rank(0.99),
+        "max": rank(1),
+        "gap": max(gaps) * 1000,
+        "beats": min(len(peer.beats) for peer in peers),
+        "burst": max(most_at_once(peer.beats) for peer in peers),
+    }
+
+
+def polite():
+    def readable(peer):
+        peer.answered(peer.read()[1])
+
+    def work():
+        for peer in peers:
+            if peer.open and peer.asked_at is None:
+                peer.ask()
+
+    peers = open_all(readable)
+    every((ARGUMENT or 20) / 1000, work)
+    tell(summary(peers))
+
+
+def answering():
+    def readable(peer):
+        beats, _ = peer.read()
+        if beats:
+            peer.write(TOKEN * beats)
+
+    peers = open_all(readable)
+    while turn(now() + 60):
+        pass
+    tell(summary(peers))
+
+
+def talking():
+    def work():
+        for peer in peers:
+            if peer.open:
+                peer.write(TOKEN)
+
+    peers = open_all(Peer.read)
+    every(0.1, work)
+    tell(summary(peers))
+
+
+def deaf():
+    def work():
+        for peer in peers:
+            if peer.open:
+                peer.write(TOKEN)
+
+    peers = open_all()
+    for peer in peers:
+        peer.write(b"stream")
+    time.sleep(0.1)
+    every(0.1, work)
+    tell({"lost": sum(not peer.open for peer in peers)})
+
+
+def flooding():
+    block = b"data " * 13107
+
+    def writable(peer):
+        peer.number += peer.write(block)
+
+    peers = open_all()
+    for peer in peers:
+        loop.register(peer.sock, selectors.EVENT_WRITE, (writable, peer))
+    while turn(now() + 60):
+        pass
+    tell({"lost": sum(not peer.open for peer in peers), "sent": sum(peer.number for peer in peers)})
+
+
+def tokens():
+    block, rest, done = TOKEN * 7282, [0], now() + (ARGUMENT or 2)
+
+    def readable(peer):
+        rest[0] += len(peer.read()[1])
+
+    peers = open_all(readable)
+    sent = 0
+    while now() < done:
+        for peer in peers:
+            # From where the last write stopped, so that every token is whole.
+            sent += peer.write(block[sent % len(TOKEN):])
+        turn(0)
+    while sent % len(TOKEN):
+        for peer in peers:
+            sent += peer.write(TOKEN[sent % len(TOKEN):])
+        turn(now() + 0.01)
+    every(1, lambda: None)
+    tell({"sent": sent, "echoed": rest[0], **summary(peers)})
+
+
+def blocking():
+    peers = open_all(Peer.read)
+    while turn(now() + 60):
+        pass
+    peers[0].write(b"block")
+    tell({})
+    # Gone at once it would send RST, which takes the message with it.
+    while turn(now() + 60):
+        pass
+
+
+def ending(reset):
+    peers = open_all(Peer.read)
+    while turn(now() + 60):
+        pass
+    for peer in peers:
+        if reset:
+            peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.lost()
+    tell({})
+
+
+def churn():
+    answered = 0
+    for number in range(COUNT):
+        peer = socket.create_connection((HOST, PORT), 20, (SOURCE, 0))
+        way = number % 5
+        if way > 0:
+            peer.sendall(b"question")
+        if way == 1:
+            peer.shutdown(socket.SHUT_WR)
+        if way in (1, 2, 3):
+            answer = b""
+            while len(answer) < 8:
+                answer += peer.recv(100)
+            answered += answer == b"QUESTION"
+        if way in (3, 4):
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.close()
+    tell({"ports": [], "answered": answered})
+
+
+def returning():
+    peers, waiting, served = {}, [], set()
+
+    def readable(peer):
+        _, rest = peer.read()
+        if not peer.open:
+            served.discard(peer.place)
+            waiting.append((now() + 0.05, peer.place))
+        elif peer.answered(rest):
+            served.add(peer.place)
+
+    def dial(place):
+        try:
+            peer = peers[place] = Peer()
+        except OSError:
+            waiting.append((now() + 0.05, place))
+            return
+        peer.place = place
+        loop.register(peer.sock, selectors.EVENT_READ, (readable, peer))
+        peer.ask()
+        if not peer.open:
+            waiting.append((now() + 0.05, place))
+
+    def until(condition):
+        while not condition():
+            turn(now() + 0.02)
+            due = [place for at, place in waiting if at <= now()]
+            waiting[:] = [(at, place) for at, place in waiting if at > now()]
+            for place in due:
+                dial(place)
+
+    for place in range(COUNT):
+        dial(place)
+    until(lambda: len(served) == COUNT)
+    tell({"ports": [peer.sock.getsockname()[1] for peer in peers.values()]})
+    until(lambda: not served)
+    until(lambda: len(served) == COUNT)
+    tell({"served": COUNT})
+    until(lambda: False)
+
+
+def server():
+    peers = []
+
+    def accepted(listener):
+        peer = Peer(listener.accept()[0])
+        peers.append(peer)
+        loop.register(peer.sock, selectors.EVENT_READ, (readable, peer))
+
+    def readable(peer):
+        beats, _ = peer.read()
+        if beats:
+            peer.write(TOKEN * beats)
+
+    def told(_):
+        line = os.read(0, 4096)
+        if not line:
+            raise SystemExit
+        peers[0].write(line.strip())
+
+    with socket.create_server((HOST, PORT), backlog=64) as listener:
+        loop.register(listener, selectors.EVENT_READ, (accepted, listener))
+        loop.register(0, selectors.EVENT_READ, (told, None))
+        tell({"ports": [listener.getsockname()[1]]})
+        while turn(now() + 60):
+            pass
+
+
+{
+    "polite": polite,
+    "answering": answering,
+    "talking": talking,
+    "deaf": deaf,
+    "flooding": flooding,
+    "tokens": tokens,
+    "blocking": blocking,
+    "fin": lambda: ending(False),
+    "rst": lambda: ending(True),
+    "churn": churn,
+    "returning": returning,
+    "server": server,
+}[KIND]()
