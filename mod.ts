@@ -50,7 +50,7 @@ export { type Clock, systemClock, type WakeUp } from "./lib/time/clock.ts";
 
 // Sockets.
 export { detectTransport } from "./lib/transport/detect.ts";
-export { type SocketStreams, toStreams } from "./lib/transport/streams.ts";
+export { type SocketInfo, type SocketStreams, toStreams } from "./lib/transport/streams.ts";
 export type {
   Address,
   Capabilities,

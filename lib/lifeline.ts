@@ -209,7 +209,6 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
     counts.bytesReceived += chunk.length;
     // Any byte is life, so this comes first: what the application sees meanwhile is up to date.
     watch.heartbeat.heardAt = now;
-    watch.moved(now);
     this.loan.begin(chunk);
     this.#alive = false;
     beginReceiving();
@@ -221,6 +220,9 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
     endReceiving();
     if (!this.#over) {
       const { unfinished } = this.#wire;
+      const news = counts.messagesReceived !== messagesReceived;
+      // Heartbeats do not count: a drain would never find a quiet moment between frequent ones.
+      if (news || unfinished > 0) watch.moved(now);
       // Only pongs that answer nothing of ours are not: a peer that sends them unasked might send them for ever.
       if (counts.pongsUnasked !== pongsUnasked && !this.#alive && unfinished === 0) {
         watch.heartbeat.heardAt = heardAt;
@@ -228,7 +230,7 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
         this.pulse.heard(now);
         if (suspect && !watch.heartbeat.suspect) this.noticed("healthy");
       }
-      if (watch.frame(now, unfinished, counts.messagesReceived !== messagesReceived)) this.#rearm();
+      if (watch.frame(now, unfinished, news)) this.#rearm();
       this.#gate.received(chunk.length);
     }
     return this.loan.end();
@@ -238,7 +240,7 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
     if (this.#over) return;
     const now = this.#clock.now(), left = this.socket.bufferedAmount;
     this.watch.stall.progress(now, left);
-    this.watch.moved(now);
+    if (left > 0) this.watch.moved(now);
     if (left === 0 && (this.#finished || this.pulse.waiting)) {
       this.watch.parted(now);
       this.pulse.emptied(now);

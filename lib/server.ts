@@ -60,8 +60,9 @@ export interface ServerStats {
   readonly refused: number;
   /** Connections that have ended, by the code of their close reason. */
   readonly ended: Readonly<Partial<Record<ConnectionErrorCode, number>>>;
-  /** Probes sent, and pongs that answered one. */
+  /** Probes sent. */
   readonly probesSent: number;
+  /** Pongs that answered one. */
   readonly probesAnswered: number;
   /** Probes that were due when the peer turned out to have spoken. */
   readonly probesSuppressed: number;

@@ -367,6 +367,21 @@ test("drain() answers until nothing has moved for a moment, then closes", async 
   assertEquals(ends.map(({ code, origin }) => [code, origin]), [["closed", "local"]]);
 });
 
+test("drain() does not wait for a moment between heartbeats", async () => {
+  const { clock, socket, connection } = live({
+    protocol: raw({ token: "heartbeat" }),
+    heartbeat: { interval: 100, timeout: 1_000, sendEvery: 100, steady: true },
+  });
+  connection.onMessage = () => {};
+  connection.drain();
+  for (let i = 0; i < 10 && !socket.finished; i++) {
+    clock.advance(50);
+    socket.receive("heartbeat");
+  }
+  assert(socket.finished);
+  await settle();
+});
+
 test("drain() waits for what is still to be sent, and for a callback at work", async () => {
   const { clock, socket, connection } = live({ writeTimeout: 60_000 });
   let release!: () => void;

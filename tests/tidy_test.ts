@@ -184,14 +184,21 @@ test("the library prints nothing", () => {
 });
 
 test("every file says what it is for", () => {
+  // The name of a test file says which file it tests, and its tests say the rest.
   assertEquals(
-    paths(modules, ({ text }) => !/^(?:#!.*\n)?\/\*\*(?:(?!\*\/)[\s\S])*@module\s*\*\//.test(text)),
+    paths(
+      modules,
+      ({ path, text }) =>
+        !path.endsWith("_test.ts") && !/^(?:#!.*\n)?\/\*\*(?:(?!\*\/)[\s\S])*@module\s*\*\//.test(text),
+    ),
     [],
   );
 });
 
 test("no file is too long to be read in one go", () => {
-  assertEquals(paths(modules, ({ text }) => text.split("\n").length > 350), []);
+  // Tests are lists: they are looked up, not read from top to bottom.
+  const limit = (path: string) => path.startsWith("tests/") ? 600 : 350;
+  assertEquals(paths(modules, ({ path, text }) => text.split("\n").length > limit(path)), []);
 });
 
 test("TypeScript is such that Node can run it as it is", () => {

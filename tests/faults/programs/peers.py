@@ -119,6 +119,10 @@ class Peer:
             if self.sock in loop.get_map():
                 loop.unregister(self.sock)
             self.sock.close()
+            self.when_lost()
+
+    def when_lost(self):
+        pass
 
 
 def open_all(readable=None):
@@ -317,24 +321,25 @@ def returning():
     peers, waiting, served = {}, [], set()
 
     def readable(peer):
-        _, rest = peer.read()
-        if not peer.open:
-            served.discard(peer.place)
-            waiting.append((now() + 0.05, peer.place))
-        elif peer.answered(rest):
+        beats, rest = peer.read()
+        if peer.open and beats:
+            peer.write(TOKEN * beats)
+        if peer.answered(rest):
             served.add(peer.place)
+
+    def lost(place):
+        served.discard(place)
+        waiting.append((now() + 0.05, place))
 
     def dial(place):
         try:
             peer = peers[place] = Peer()
         except OSError:
-            waiting.append((now() + 0.05, place))
-            return
+            return lost(place)
         peer.place = place
+        peer.when_lost = lambda: lost(place)
         loop.register(peer.sock, selectors.EVENT_READ, (readable, peer))
         peer.ask()
-        if not peer.open:
-            waiting.append((now() + 0.05, place))
 
     def until(condition):
         while not condition():
