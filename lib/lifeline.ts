@@ -100,7 +100,7 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
     const now = this.#clock.now();
     this.watch.messageAt = now;
     this.watch.moved(now);
-    this.pulse.served();
+    this.pulse.served(now);
     this.write(bytes, now);
   }
 

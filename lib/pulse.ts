@@ -14,6 +14,9 @@ import type { Wire } from "./protocol/protocol.ts";
 /** Answers that may wait for a peer which does not read them, as in `ws`. A pong answers all earlier pings anyway. */
 const MAX_ANSWERS = 60;
 
+/** How long data may still wait to be read by the peer after it was sent, in milliseconds. */
+const IN_FLIGHT = 200;
+
 /** What a {@linkcode Pulse} needs from the connection it belongs to. */
 export interface PulseOwner {
   /** Bytes taken and not yet with the kernel. */
@@ -46,6 +49,8 @@ export class Pulse {
   #owed = false;
   /** Answers that were written since the buffer was last empty. */
   #answers = 0;
+  /** Instant at which data of the application was last sent. */
+  #servedAt = -Infinity;
   #question: Question | undefined;
 
   /** @param minPingGap Least time between two pings of the peer, in milliseconds; 0 for no guard. */
@@ -126,7 +131,7 @@ export class Pulse {
   pinged(now: number, payload: Uint8Array | undefined): boolean {
     this.#counts.pingsReceived++;
     const { pong } = this.#wire;
-    if (pong === undefined) return true;
+    if (pong === undefined || this.#inBand(now)) return true;
     const verdict = this.#guard?.pinged(now) ?? "fine";
     if (verdict !== "fine") this.#owner.noticed("strike");
     if (verdict === "too-many") return false;
@@ -151,8 +156,17 @@ export class Pulse {
   }
 
   /** Data of the application was sent, so a peer may ask again. */
-  served(): void {
+  served(now: number): void {
+    this.#servedAt = now;
     this.#guard?.served();
+  }
+
+  /**
+   * Whether an answer might be taken for data. Where pings need no answer, ours is a token in the stream of bytes: glued to
+   * data it would become data. Then data on its way has to do as the sign of life.
+   */
+  #inBand(now: number): boolean {
+    return !this.#answersPings && (this.#owner.bufferedAmount > 0 || now < this.#servedAt + IN_FLIGHT);
   }
 
   /** The connection is over: nobody will answer. */

@@ -70,6 +70,27 @@ test("A flood of tokens costs no answer where the protocol has none", () => {
   assertEquals([socket.sent, ends], [[], []]);
 });
 
+test("A raw client answers tokens, but not where the answer might be taken for data", async () => {
+  const { clock, socket, connection } = live({ protocol: raw({ token: "heartbeat", answer: true }) });
+  connection.onMessage = () => {};
+  socket.receive("heartbeat");
+  assertEquals(socket.sent.splice(0), ["heartbeat"]);
+  void connection.send("data");
+  await settle();
+  clock.advance(199);
+  socket.receive("heartbeat");
+  assertEquals(socket.sent.splice(0), ["data"]);
+  clock.advance(1);
+  socket.receive("heartbeat");
+  assertEquals(socket.sent.splice(0), ["heartbeat"]);
+  socket.room = 0;
+  void connection.send("x");
+  await settle();
+  clock.advance(1_000);
+  socket.receive("heartbeat");
+  assertEquals(connection.bufferedAmount, 1);
+});
+
 test("probe() asks at once, and is fulfilled with the round trip", async () => {
   const { clock, socket, connection } = talking({ heartbeat: HEARTBEAT });
   clock.advance(10);

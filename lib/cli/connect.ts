@@ -51,17 +51,17 @@ Exit code: 0 if the server closed in good order, 1 if there was no connection or
     if (extra !== undefined) throw new UsageError(`${NAME}: unexpected argument ${JSON.stringify(extra)}`);
     const target = readValue(`${NAME}: the address`, { read: readTarget }, text);
     if (values.protocol === "raw") {
-      return await converse(target, (waiting) => rawDialect(values.match, waiting), args, host);
+      return await converse(target, rawDialect(values.match), args, host);
     }
     if (given.has("match")) throw new UsageError(`${NAME}: --match is for the raw protocol`);
-    return await converse(target, linesDialect, args, host);
+    return await converse(target, linesDialect(), args, host);
   },
 });
 
 /** Dials `target` and pipes until the end of it. Returns the exit code. */
 async function converse<In, Out>(
   target: Address,
-  dialectOf: (waiting: () => boolean) => Dialect<In, Out>,
+  dialect: Dialect<In, Out>,
   args: Arguments<typeof OPTIONS>,
   host: Host,
 ): Promise<number> {
@@ -69,7 +69,6 @@ async function converse<In, Out>(
   const dialling = new AbortController();
   let connection: Connection<In, Out> | undefined;
   let input: Input | undefined;
-  const dialect = dialectOf(() => connection !== undefined && connection.bufferedAmount > 0);
 
   return await untilCut(
     host,

@@ -8,7 +8,6 @@ import { ProtocolError } from "../errors.ts";
 import { lines } from "../protocol/lines.ts";
 import type { Protocol } from "../protocol/protocol.ts";
 import { raw } from "../protocol/raw.ts";
-import { answering } from "./answering.ts";
 import { PING, PONG, TOKEN } from "./demo.ts";
 import { Failure } from "./failure.ts";
 
@@ -24,13 +23,10 @@ export interface Dialect<In, Out> {
   show(message: In): Uint8Array | string;
 }
 
-/** Bytes as they come. `waiting` says whether data waits to be sent. */
-export function rawDialect(
-  match: "chunk" | "anywhere",
-  waiting: () => boolean,
-): Dialect<Uint8Array, Uint8Array | string> {
+/** Bytes as they come. */
+export function rawDialect(match: "chunk" | "anywhere"): Dialect<Uint8Array, Uint8Array | string> {
   return {
-    protocol: answering(raw({ token: TOKEN, match }), waiting),
+    protocol: raw({ token: TOKEN, match, answer: true }),
     split: (bytes) => [bytes],
     rest: () => [],
     show: (bytes) => bytes,

@@ -23,7 +23,12 @@ export interface RawOptions {
   readonly token?: string | Uint8Array;
   /** Where a token counts as one. @default {"chunk"} */
   readonly match?: "chunk" | "anywhere";
-  /** Answer each token with a token. At one end only: two ends that answer each other never stop. @default {false} */
+  /**
+   * Answer a token with a token, unless data was sent within the last 200 ms: a token glued to data would be data to the
+   * peer. For clients of servers that give silent peers up. At one end only: two ends that answer each other never stop.
+   *
+   * @default {false}
+   */
   readonly answer?: boolean;
 }
 

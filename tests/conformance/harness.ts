@@ -10,7 +10,8 @@ import { readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { assert, fail } from "@std/assert";
+import { assert, assertRejects, fail } from "@std/assert";
+import { ConnectionError } from "../../lib/errors.ts";
 import type {
   Address,
   ConnectOptions,
@@ -282,6 +283,19 @@ export class Log implements SocketHandler {
 
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
+
+/** The `ConnectionError` that `promise` rejects with. A socket or listener that came nevertheless is dropped. */
+export async function refusal(
+  promise: Promise<{ abort?(): void; close?(): unknown }>,
+): Promise<ConnectionError> {
+  const error = await assertRejects(async () => {
+    const opened = await within(promise, "the refusal");
+    opened.abort?.();
+    await opened.close?.();
+  });
+  assert(error instanceof ConnectionError, `rejected with ${error}`);
+  return error;
+}
 
 /** UTF-8 bytes of `text`. */
 export const bytesOf = (text: string): Uint8Array => encoder.encode(text);

@@ -1,17 +1,24 @@
 /**
- * What every transport must do, written once, in four parts: `opening.ts` (connecting, listening, addresses,
- * options), `data.ts` (bytes, back-pressure, who owns a buffer), `endings.ts` (FIN, RST, `abort`, `close`) and
- * `limits.ts` (many sockets, descriptors, memory, the process's own life).
+ * What every transport must do, written once, in parts:
+ *
+ * - `opening.ts`: connecting, listening, addresses, options
+ * - `dialling.ts`: signals and timeouts, also where nobody answers
+ * - `system.ts`: what the kernel and the file system see
+ * - `data.ts`: bytes, back-pressure, who owns a buffer
+ * - `endings.ts`: FIN, RST, `abort`, `close`
+ * - `limits.ts`: many sockets, descriptors, memory, the process's own life
  *
  * @module
  */
 
 import type { Transport } from "../../lib/transport/transport.ts";
 import { testData } from "./data.ts";
+import { testDialling } from "./dialling.ts";
 import { testEndings } from "./endings.ts";
 import type { Kind, Suite, Traits } from "./harness.ts";
 import { testLimits } from "./limits.ts";
 import { testOpening } from "./opening.ts";
+import { testSystem } from "./system.ts";
 
 export type { BlackHole, Kind, Traits } from "./harness.ts";
 
@@ -28,6 +35,8 @@ export function testTransport(transport: Transport, label: string, kind: Kind, t
     resets: kind === "tcp" && transport.capabilities.reset,
   };
   testOpening(suite);
+  testDialling(suite);
+  testSystem(suite);
   testData(suite);
   testEndings(suite);
   testLimits(suite);

@@ -15,6 +15,7 @@ import {
   type FaultServer,
   INTERVAL,
   note,
+  type Peers,
   SLACK,
   startAnsweringServer,
   startClient,
@@ -39,6 +40,15 @@ check("nobody healthy is lost when the server is stopped, blocked or starved, or
         server.kill("SIGSTOP");
         await pause(ABSENCE);
         server.kill("SIGCONT");
+      })),
+    absent("server and peers stopped for 3.6 s", TIMEOUT + BOUND, (server, peers) =>
+      Promise.resolve(async () => {
+        for (const { kill } of [server, ...peers]) kill("SIGSTOP");
+        await pause(ABSENCE);
+        server.kill("SIGCONT");
+        // Now no answer waits in the kernel: a server that only reads what is there first would judge.
+        await pause(SHARE);
+        for (const { kill } of peers) kill("SIGCONT");
       })),
     absent("server's callback blocks for 6 s", TIMEOUT + BOUND, async (server) => {
       const blocker = await startPeers("blocking", server, 1);
@@ -69,13 +79,14 @@ check("nobody healthy is lost when the server is stopped, blocked or starved, or
 async function absent(
   fault: string,
   bound: number,
-  prepare: (server: FaultServer) => Promise<() => Promise<void>>,
+  prepare: (server: FaultServer, peers: readonly Peers[]) => Promise<() => Promise<void>>,
 ): Promise<void> {
   const server = await startServer();
-  const answering = await startPeers("answering", server, 20);
+  // Half of the time these are in question.
+  const answering = await startPeers("answering", server, 20, { argument: INTERVAL / 2 });
   const polite = await startPeers("polite", server, 10, { argument: 50 });
   const dead = await startPeers("talking", server, 1);
-  const leave = await prepare(server);
+  const leave = await prepare(server, [answering, polite]);
   await pause(INTERVAL + SLACK);
   const observer = new Observer(server.pid, dead.remotes);
 

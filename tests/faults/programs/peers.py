@@ -7,7 +7,7 @@ Prints one JSON line once all COUNT connections are open, {"ports": [...]}, and 
 standard input. Then it ends, unless KIND says otherwise.
 
     polite     asks every ARGUMENT ms (20) and checks the answer; reports answer times and heartbeat gaps
-    answering  says nothing but a heartbeat for each heartbeat
+    answering  says nothing but a heartbeat for each heartbeat, ARGUMENT ms (0) later
     talking    sends a heartbeat every 100 ms, and reads; good until it is stopped, killed or cut off
     deaf       asks for an endless stream, and sends heartbeats, but never reads
     flooding   sends data without pause, and never reads what comes back
@@ -204,14 +204,19 @@ def polite():
 
 
 def answering():
+    delay, owed = (ARGUMENT or 0) / 1000, []
+
     def readable(peer):
         beats, _ = peer.read()
         if beats:
-            peer.write(TOKEN * beats)
+            owed.append((now() + delay, peer, beats))
 
     peers = open_all(readable)
-    while turn(now() + 60):
-        pass
+    while turn(owed[0][0] if owed else now() + 60):
+        while owed and owed[0][0] <= now():
+            _, peer, beats = owed.pop(0)
+            if peer.open:
+                peer.write(TOKEN * beats)
     tell(summary(peers))
 
 
@@ -344,8 +349,9 @@ def returning():
     def until(condition):
         while not condition():
             turn(now() + 0.02)
-            due = [place for at, place in waiting if at <= now()]
-            waiting[:] = [(at, place) for at, place in waiting if at > now()]
+            present = now()
+            due = [place for at, place in waiting if at <= present]
+            waiting[:] = [(at, place) for at, place in waiting if at > present]
             for place in due:
                 dial(place)
 
