@@ -28,7 +28,7 @@ export interface ServeOptions<In = Uint8Array, Out = Uint8Array | string> extend
   readonly acceptRate?: RateOptions | undefined;
   /** How long a drain may take before what is left is aborted. @default {15_000} as thousand_island */
   readonly drainTimeout?: number | undefined;
-  /** Callers that the kernel may hold until they are accepted. @default {511} */
+  /** Callers that the kernel may hold until they are accepted. Refused where the runtime cannot. @default {511} or 512 */
   readonly backlog?: number | undefined;
   /** Share the port with other processes (`SO_REUSEPORT`). Refused where the runtime cannot. @default {false} */
   readonly reusePort?: boolean | undefined;

@@ -81,7 +81,11 @@ export interface ListenOptions {
   readonly failed?: ((error: unknown) => void) | undefined;
   /** Told once if the listener died although nobody closed it. */
   readonly died?: ((error: unknown) => void) | undefined;
-  /** Connections that the kernel may hold until they are accepted. @default {511} */
+  /**
+   * Connections that the kernel may hold until they are accepted. Refused, if given, where the runtime cannot.
+   *
+   * @default the runtime's own: 511 or 512
+   */
   readonly backlog?: number | undefined;
   /** Share the port with other listeners (`SO_REUSEPORT`); refused where the runtime cannot. @default {false} */
   readonly reusePort?: boolean | undefined;

@@ -15,6 +15,8 @@ export interface Running {
   told<T>(): Promise<T>;
   /** Sends one line to its standard input. */
   tell(line: string): void;
+  /** Ends its standard input. */
+  closeInput(): void;
   kill(signal: "SIGKILL" | "SIGTERM" | "SIGSTOP" | "SIGCONT"): void;
   /** Resolves to its exit code once it has ended, with `-1` if it was killed. */
   ended(within?: number): Promise<number>;
@@ -85,6 +87,7 @@ export function launch(command: readonly string[]): Running {
       }
     },
     tell: (line) => void child.stdin.write(`${line}\n`),
+    closeInput: () => void child.stdin.end(),
     kill(signal) {
       // Not child.kill, which on Deno works only once.
       if (code === undefined) process.kill(child.pid!, signal);
