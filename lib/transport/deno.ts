@@ -50,8 +50,14 @@ const LONGEST_PAUSE = 1_000;
 
 /** What `accept` reports when there is nothing left to accept from. */
 const DEAD = new Set(["EBADF", "EINVAL", "ENOTSOCK"]);
-/** What `accept` reports of a connection that ended while it waited. */
-const SKIPPED = new Set(["ECONNABORTED", "ECONNRESET", "EINTR", "EPROTO"]);
+/**
+ * What `accept` reports of a connection that ended while it waited (accept(2), "Error handling"; ENOTCONN is Deno's own, when
+ * it asks for the address of a caller that has reset). A pause for such a caller would let anybody hold up all others.
+ */
+const SKIPPED = new Set([
+  ...["ECONNABORTED", "ECONNRESET", "EINTR", "ENOTCONN", "EPERM", "EPROTO", "ENOPROTOOPT", "EOPNOTSUPP"],
+  ...["EHOSTDOWN", "EHOSTUNREACH", "ENETDOWN", "ENETUNREACH", "ENONET", "ETIMEDOUT"],
+]);
 
 /** TCP and Unix-domain sockets on Deno. */
 class DenoTransport implements Transport {
@@ -183,13 +189,10 @@ class DenoListener implements Listener {
       this.#options.died?.(listenerDied(this.address, error));
       return;
     }
-    if (code !== undefined && SKIPPED.has(code)) {
-      this.#accept();
-    } else {
-      this.#timer = setTimeout(() => this.#accept(), this.#pause);
-      if (!this.#wanted) unrefTimer(this.#timer);
-      this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE);
-    }
+    if (code !== undefined && SKIPPED.has(code)) return this.#accept();
+    this.#timer = setTimeout(() => this.#accept(), this.#pause);
+    if (!this.#wanted) unrefTimer(this.#timer);
+    this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE);
     this.#options.failed?.(error);
   }
 

@@ -5,7 +5,7 @@
  *     npm run bench:idle                                     10 000 connections, a beat every 10 s
  *     npm run bench:idle -- --conns 2000 --only deno,node    fewer, on some runtimes
  *
- * Takes half a minute for each server. Fails if a connection was lost.
+ * Takes half a minute for each of the six servers. Fails if a connection was lost.
  *
  * @module
  */
@@ -100,7 +100,9 @@ async function hold(loadgen, command) {
       if (performance.now() > until) throw new Error(`${command.join(" ")} does not listen`);
       await pause(50);
     }
-    await pause(500);
+    // Code and pools have to be there before it is measured.
+    execFileSync(loadgen, ["churn", "--port", String(port), "--conns", "50", "--time", "1"]);
+    await pause(2_000);
     const output = execFileSync(loadgen, [
       ...["hold", "--json", "--port", String(port), "--pid", String(server.pid)],
       ...["--conns", String(conns), "--time", String(seconds), "--settle", "3"],
@@ -113,12 +115,15 @@ async function hold(loadgen, command) {
 }
 
 /** @param {readonly (string | number)[]} cells */
-const line = (cells) => cells.map((cell, i) => i === 0 ? `${cell}`.padEnd(18) : `${cell}`.padStart(12)).join("");
+const line = (cells) =>
+  cells.map((cell, i) => i === 0 ? `${cell}`.padEnd(18) : `${cell}`.padStart(12)).join("");
 
 const hard = process.platform === "linux"
   ? Number(execFileSync("/bin/sh", ["-c", "ulimit -H -n"], { encoding: "utf8" }))
   : NaN;
-if (Number.isNaN(hard) && process.platform !== "linux") skip("only Linux tells what a process takes, in /proc");
+if (Number.isNaN(hard) && process.platform !== "linux") {
+  skip("only Linux tells what a process takes, in /proc");
+}
 if (hard < conns + SPARE) skip(`a process may have ${hard} descriptors, ${conns + SPARE} are needed`);
 if (spawnSync("gcc", ["--version"]).error !== undefined) skip("gcc is not installed");
 
@@ -140,7 +145,8 @@ try {
     for (const kind of ["by hand", "holdfast"]) {
       const file = kind === "holdfast" ? "holdfast.ts" : `plain_${name}.ts`;
       const found = await hold(loadgen, [...command, join(here, "servers", file)]);
-      const { anon_bytes_per_conn: bytes = NaN, alive_at_end: alive = 0, server_cpu_ms_per_s: cpu = NaN } = found;
+      const { anon_bytes_per_conn: bytes = NaN, alive_at_end: alive = 0, server_cpu_ms_per_s: cpu = NaN } =
+        found;
       const { heartbeats_per_s: beats = 0, server_cpu_us_per_heartbeat: each = NaN } = found;
       if (kind === "by hand") base = bytes;
       lost += conns - alive;

@@ -3,7 +3,7 @@
  *
  * Each test file has a process of its own, on every runtime alike: a crash or a hang costs one file and
  * names it, and no file sees what another has left behind. Files run one after another, since many of
- * them measure time.
+ * them measure time, but for a few long ones that run aside.
  *
  * @module
  */
@@ -22,6 +22,12 @@ const FILE_LIMIT = 180_000;
 
 /** How long one runtime may take for all files, in milliseconds. */
 const RUNTIME_LIMIT = 300_000;
+
+/**
+ * Files that run beside the others: they take long, since they wait for the kernel most of the time, and do not
+ * measure how long anything takes more closely than by the second.
+ */
+const ASIDE = /^tests\/conformance\//;
 
 /** A file that takes longer than this is named, since it costs everybody on every run, in milliseconds. */
 const SLOW = 20_000;
@@ -110,10 +116,8 @@ function skipReasons(report, output) {
   const reported = report.skipped.filter(({ why }) => why).map(({ name, why }) =>
     `${name}: ${why.replace(/^skipped: /, "")}`
   );
-  return new Set([
-    ...printed,
-    ...reported.filter((reason) => !printed.some((line) => line.includes(reason))),
-  ]);
+  const all = [...new Set([...printed, ...reported])];
+  return all.filter((reason) => !all.some((other) => other !== reason && other.endsWith(reason)));
 }
 
 /** @param {string} text */
@@ -143,46 +147,55 @@ export async function runSuite(name, files, { verbose }) {
   };
 
   const reports = mkdtempSync(join(tmpdir(), "holdfast-test-"));
-  try {
-    for (const [index, file] of files.entries()) {
-      const left = RUNTIME_LIMIT - (performance.now() - start);
-      if (left <= 0) {
-        outcome.failed += files.length - index;
-        console.log(`  FAILED the ${RUNTIME_LIMIT / 1000} s for a runtime are used up; not run:`);
-        for (const unrun of files.slice(index)) console.log(`    ${unrun}`);
-        break;
-      }
 
-      const path = join(reports, `${index}.xml`);
-      const limit = Math.min(left, FILE_LIMIT);
-      const result = await run(runtime.path, runtime.args(file, path), { limit, cwd: root });
-      const report = parseJunit(existsSync(path) ? readFileSync(path, "utf8") : "");
-      const found = report.passed.length + report.failed.length + report.skipped.length;
-
-      outcome.passed += report.passed.length;
-      outcome.skipped += report.skipped.length;
-      outcome.failed += report.failed.length;
-      outcome.counts.set(file, found);
-
-      if (report.failed.length > 0) {
-        fail(file, report.failed.map((test) => JSON.stringify(test)).join(", "), result.output);
-      }
-      if (result.timedOut) {
-        outcome.failed++;
-        fail(file, `killed after ${Math.round(limit / 1000)} s`, result.output);
-      } else if (result.code !== 0 && report.failed.length === 0) {
-        outcome.failed++;
-        fail(file, `ended with ${result.signal ?? `code ${result.code}`}`, result.output);
-      } else if (found === 0) {
-        outcome.failed++;
-        fail(file, "ran no test", result.output);
-      }
-
-      if (verbose || result.time > SLOW) {
-        console.log(`  ${(result.time / 1000).toFixed(1).padStart(6)} s  ${file}  ${found} tests`);
-      }
-      for (const reason of skipReasons(report, result.output)) console.log(`  skipped: ${reason} (${file})`);
+  /** @param {string} file */
+  const runFile = async (file) => {
+    const left = RUNTIME_LIMIT - (performance.now() - start);
+    if (left <= 0) {
+      outcome.failed++;
+      return fail(file, `not run: the ${RUNTIME_LIMIT / 1000} s for a runtime are used up`, "");
     }
+
+    const path = join(reports, `${file.replaceAll("/", "-")}.xml`);
+    const limit = Math.min(left, FILE_LIMIT);
+    const result = await run(runtime.path, runtime.args(file, path), { limit, cwd: root });
+    const report = parseJunit(existsSync(path) ? readFileSync(path, "utf8") : "");
+    const found = report.passed.length + report.failed.length + report.skipped.length;
+
+    outcome.passed += report.passed.length;
+    outcome.skipped += report.skipped.length;
+    outcome.failed += report.failed.length;
+    outcome.counts.set(file, found);
+
+    if (report.failed.length > 0) {
+      fail(file, report.failed.map((test) => JSON.stringify(test)).join(", "), result.output);
+    }
+    if (result.timedOut) {
+      outcome.failed++;
+      fail(file, `killed after ${Math.round(limit / 1000)} s`, result.output);
+    } else if (result.code !== 0 && report.failed.length === 0) {
+      outcome.failed++;
+      fail(file, `ended with ${result.signal ?? `code ${result.code}`}`, result.output);
+    } else if (found === 0) {
+      outcome.failed++;
+      fail(file, "ran no test", result.output);
+    }
+
+    if (verbose || result.time > SLOW) {
+      console.log(`  ${(result.time / 1000).toFixed(1).padStart(6)} s  ${file}  ${found} tests`);
+    }
+    for (const reason of skipReasons(report, result.output)) console.log(`  skipped: ${reason} (${file})`);
+  };
+
+  /** @param {readonly string[]} lane */
+  const runLane = async (lane) => {
+    for (const file of lane) await runFile(file);
+  };
+  try {
+    await Promise.all([
+      runLane(files.filter((file) => !ASIDE.test(file))),
+      runLane(files.filter((file) => ASIDE.test(file))),
+    ]);
   } finally {
     rmSync(reports, { recursive: true, force: true });
   }

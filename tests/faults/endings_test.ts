@@ -26,14 +26,16 @@ check("peers that are killed, send FIN or send RST leave nothing behind", async 
   for (const [name, kind, codes, go] of ways) {
     const peers = await startPeers(kind, server, 50);
     await pause(INTERVAL / 2);
-    const observer = new Observer(server.pid, peers.remotes);
+    const observer = await Observer.watch(server.pid, peers.remotes);
     const since = performance.now();
     go(peers);
     await observer.gone(5 * RELEASE);
     const times = peers.remotes.map((remote) => (observer.of(remote).goneAt ?? Infinity) - since);
     note(name, `released within ${RELEASE} ms`, span(times));
     // Those of the ways before may have had the same ports.
-    const seen = (await server.report()).ended.slice(-50).filter(({ remote }) => peers.remotes.includes(remote))
+    const seen = (await server.report()).ended.slice(-50).filter(({ remote }) =>
+      peers.remotes.includes(remote)
+    )
       .map(({ code }) => code);
     assertStrictEquals(seen.length, 50);
     assertEquals(seen.filter((code) => !codes.includes(code)), []);
@@ -58,7 +60,11 @@ check("1500 peers that come and go in every way leave nothing behind", async () 
   await pause(INTERVAL);
   const growth = residentMemory(server.pid) - before;
   const { now, ended } = await server.report();
-  note("1500 peers in turn", "0 left", `${now}, ${await server.surplus() - surplus} sockets (${Math.round(time)} ms)`);
+  note(
+    "1500 peers in turn",
+    "0 left",
+    `${now}, ${await server.surplus() - surplus} sockets (${Math.round(time)} ms)`,
+  );
   note("1500 peers in turn", "<= 32 MiB more", `${Math.round(growth / 1024 / 1024)} MiB`);
 
   assertStrictEquals(now, 0);
@@ -80,7 +86,11 @@ check("a server that is killed and started again has its 200 clients back", asyn
   assertEquals(await clients.told(), { served: 200 });
   const served = performance.now();
   const { now, ended } = await second.report();
-  note("restart on the same port", "200 served within 4000 ms of listening", `${Math.round(served - listening)} ms`);
+  note(
+    "restart on the same port",
+    "200 served within 4000 ms of listening",
+    `${Math.round(served - listening)} ms`,
+  );
   note("restart on the same port", "start of the runtime included", `${Math.round(served - since)} ms`);
 
   assertStrictEquals(second.port, first.port);

@@ -61,9 +61,11 @@ check("a flood of heartbeats starves nobody and is not echoed", async () => {
   const { sent, echoed, burst, lost } = await flood.report<Summary & { sent: number; echoed: number }>();
   const growth = residentMemory(server.pid) - before;
   const felt = await neighbours.report();
-  note("flood of heartbeats", "0 echoed, <= 96 MiB more", `${echoed} of ${Math.round(sent / MIB)} MiB echoed, ${
-    Math.round(growth / MIB)
-  } MiB more`);
+  note(
+    "flood of heartbeats",
+    "0 echoed, <= 96 MiB more",
+    `${echoed} of ${Math.round(sent / MIB)} MiB echoed, ${Math.round(growth / MIB)} MiB more`,
+  );
   note("flood: neighbours", "p99 <= 150 ms, gap <= 650 ms", times(felt));
 
   // Enough to be one: a server that stopped reading at once would pass all that follows.
@@ -76,5 +78,7 @@ check("a flood of heartbeats starves nobody and is not echoed", async () => {
 });
 
 function times({ p50, p99, max, gap }: Summary): string {
-  return `p50 ${Math.round(p50)} ms, p99 ${Math.round(p99)} ms, slowest ${Math.round(max)} ms, gap ${Math.round(gap)} ms`;
+  return `p50 ${Math.round(p50)} ms, p99 ${Math.round(p99)} ms, slowest ${Math.round(max)} ms, gap ${
+    Math.round(gap)
+  } ms`;
 }

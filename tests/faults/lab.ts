@@ -8,7 +8,7 @@
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { assertLessOrEqual, assertStrictEquals } from "@std/assert";
-import { noProc, socketsOf } from "../support/proc_net.ts";
+import { noProc, Observer, socketsOf } from "../support/proc_net.ts";
 import { killAll, lacking, launch, type Running } from "../support/processes.ts";
 import { commandFor } from "../support/runtime.ts";
 
@@ -48,6 +48,8 @@ export interface Ended {
   readonly code: string;
   /** How long the peer had been silent, in milliseconds. */
   readonly silent: number;
+  /** For how long what waited for the peer had not become less, in milliseconds. */
+  readonly stuck: number;
 }
 
 /** Peers in one process. */
@@ -129,9 +131,9 @@ export async function startPeers(
   };
 }
 
-/** Starts servers in Python that answer heartbeats. */
-export async function startAnsweringServer(): Promise<Running & { readonly port: number }> {
-  const running = launch(["python3", PEERS, "server", "127.0.0.1", "0", "0"]);
+/** Starts a server in Python that answers heartbeats `delay` milliseconds later. */
+export async function startAnsweringServer(delay: number): Promise<Running & { readonly port: number }> {
+  const running = launch(["python3", PEERS, "server", "127.0.0.1", "0", "0", String(delay)]);
   const { ports: [port] } = await running.told<{ ports: [number] }>();
   return { ...running, port };
 }
@@ -139,7 +141,9 @@ export async function startAnsweringServer(): Promise<Running & { readonly port:
 /** Starts the client whose callback can block, with `each` connections to every port. */
 export async function startClient(ports: readonly number[], each: number): Promise<Running> {
   const file = fileURLToPath(new URL("programs/client.ts", import.meta.url));
-  const running = launch(commandFor(file, [JSON.stringify({ ports, each, interval: INTERVAL, timeout: TIMEOUT })]));
+  const running = launch(
+    commandFor(file, [JSON.stringify({ ports, each, interval: INTERVAL, timeout: TIMEOUT })]),
+  );
   await running.told();
   return running;
 }
@@ -168,6 +172,7 @@ export function check(name: string, body: () => Promise<void>): void {
     try {
       await body();
     } finally {
+      Observer.stopAll();
       await killAll();
       const rows = found.splice(0);
       const width = Math.max(0, ...rows.map(([fault]) => fault.length));

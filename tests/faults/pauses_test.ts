@@ -33,42 +33,51 @@ const STARVATION = 5_000;
 const PERIOD = 500;
 const SHARE = 100;
 
-check("nobody healthy is lost when the server is stopped, blocked or starved, or the client is blocked", async () => {
-  await all(
-    absent("server stopped for 3.6 s", TIMEOUT + BOUND, (server) =>
-      Promise.resolve(async () => {
-        server.kill("SIGSTOP");
-        await pause(ABSENCE);
-        server.kill("SIGCONT");
-      })),
-    absent("server and peers stopped for 3.6 s", TIMEOUT + BOUND, (server, peers) =>
-      Promise.resolve(async () => {
-        for (const { kill } of [server, ...peers]) kill("SIGSTOP");
-        await pause(ABSENCE);
-        server.kill("SIGCONT");
-        // Now no answer waits in the kernel: a server that only reads what is there first would judge.
-        await pause(SHARE);
-        for (const { kill } of peers) kill("SIGCONT");
-      })),
-    absent("server's callback blocks for 6 s", TIMEOUT + BOUND, async (server) => {
-      const blocker = await startPeers("blocking", server, 1);
-      return async () => {
-        await blocker.report();
-        await pause(BLOCK);
-      };
-    }),
-    absent("server starved for 5 s", BOUND, (server) =>
-      Promise.resolve(async () => {
-        for (const until = performance.now() + STARVATION; performance.now() < until;) {
+check(
+  "nobody healthy is lost when the server is stopped, blocked or starved, or the client is blocked",
+  async () => {
+    await all(
+      absent("server stopped for 3.6 s", TIMEOUT + BOUND, (server) =>
+        Promise.resolve(async () => {
           server.kill("SIGSTOP");
-          await pause(PERIOD - SHARE);
+          await pause(ABSENCE);
           server.kill("SIGCONT");
-          await pause(SHARE);
-        }
-      })),
-    blockedClient(),
-  );
-});
+        })),
+      absent(
+        "server and peers stopped for 3.6 s",
+        TIMEOUT + BOUND,
+        (server, peers) =>
+          Promise.resolve(async () => {
+            for (const { kill } of [server, ...peers]) {
+              kill("SIGSTOP");
+            }
+            await pause(ABSENCE);
+            server.kill("SIGCONT");
+            // Now no answer waits in the kernel: a server that only reads what is there first would judge.
+            await pause(SHARE);
+            for (const { kill } of peers) kill("SIGCONT");
+          }),
+      ),
+      absent("server's callback blocks for 6 s", TIMEOUT + BOUND, async (server) => {
+        const blocker = await startPeers("blocking", server, 1);
+        return async () => {
+          await blocker.report();
+          await pause(BLOCK);
+        };
+      }),
+      absent("server starved for 5 s", BOUND, (server) =>
+        Promise.resolve(async () => {
+          for (const until = performance.now() + STARVATION; performance.now() < until;) {
+            server.kill("SIGSTOP");
+            await pause(PERIOD - SHARE);
+            server.kill("SIGCONT");
+            await pause(SHARE);
+          }
+        })),
+      blockedClient(),
+    );
+  },
+);
 
 /**
  * Lets the server be away while 30 peers are well and one is dead.
@@ -82,13 +91,16 @@ async function absent(
   prepare: (server: FaultServer, peers: readonly Peers[]) => Promise<() => Promise<void>>,
 ): Promise<void> {
   const server = await startServer();
-  // Half of the time these are in question.
-  const answering = await startPeers("answering", server, 20, { argument: INTERVAL / 2 });
-  const polite = await startPeers("polite", server, 10, { argument: 50 });
+  // All are healthy, and the first two kinds are in question half of the time.
+  const healthy = [
+    await startPeers("answering", server, 10, { argument: 2 }),
+    await startPeers("talking", server, 10, { argument: 2 * INTERVAL }),
+    await startPeers("polite", server, 10, { argument: 50 }),
+  ];
   const dead = await startPeers("talking", server, 1);
-  const leave = await prepare(server, [answering, polite]);
+  const leave = await prepare(server, healthy);
   await pause(INTERVAL + SLACK);
-  const observer = new Observer(server.pid, dead.remotes);
+  const observer = await Observer.watch(server.pid, dead.remotes);
 
   dead.kill("SIGSTOP");
   const diedAt = performance.now();
@@ -100,7 +112,7 @@ async function absent(
   await pause(Math.max(0, backAt + TIMEOUT + BOUND - performance.now()));
 
   const { ended } = await server.report();
-  const summaries = [await answering.report(), await polite.report()];
+  const summaries = await Promise.all(healthy.map((peers) => peers.report()));
   const lost = summaries.reduce((sum, { lost }) => sum + lost, 0);
   const burst = Math.max(...summaries.map(({ burst }) => burst));
   note(fault, "0 of 30 lost", `${lost} lost`);
@@ -111,19 +123,22 @@ async function absent(
   assertLessOrEqual(goneAt - backAt, bound);
   assertLess(TIMEOUT, goneAt - diedAt);
   assertLessOrEqual(burst, 3);
-  const ours = [answering, polite, dead].flatMap(({ remotes }) => remotes);
-  assertEquals(ended.filter(({ remote }) => ours.includes(remote)).map(({ code }) => code), ["heartbeat-timeout"]);
+  const ours = [...healthy, dead].flatMap(({ remotes }) => remotes);
+  assertEquals(ended.filter(({ remote }) => ours.includes(remote)).map(({ code }) => code), [
+    "heartbeat-timeout",
+  ]);
   for (const { beats } of summaries) assertGreater(beats, 3);
 }
 
 /** Lets the callback of a client block, while ten connections are well and the server of another one dies. */
 async function blockedClient(): Promise<void> {
   const fault = "client's callback blocks for 6 s";
-  const healthy = await startAnsweringServer(), dying = await startAnsweringServer();
+  // A third of the time its connections are in question.
+  const healthy = await startAnsweringServer(INTERVAL / 2), dying = await startAnsweringServer(0);
   const client = await startClient([dying.port, ...Array(10).fill(healthy.port)], 1);
   await pause(INTERVAL + SLACK);
   const there = `127.0.0.1:${dying.port}`;
-  const observer = new Observer(client.pid, [there]);
+  const observer = await Observer.watch(client.pid, [there]);
 
   healthy.tell("block");
   await pause(INTERVAL);

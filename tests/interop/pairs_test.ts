@@ -57,13 +57,17 @@ for (const [name, args] of Object.entries(RUNTIMES)) {
   const skip = program === undefined ? `${name} is not installed` : false;
   if (skip) console.log(`skipped: ${skip}`);
 
-  test(`a server on ${own} and a client on ${name} understand each other`, { timeout: 60_000, skip }, async () => {
-    try {
-      await meet(name === own ? commandFor(CLIENT, []) : [program!, ...args, CLIENT]);
-    } finally {
-      await killAll();
-    }
-  });
+  test(
+    `a server on ${own} and a client on ${name} understand each other`,
+    { timeout: 60_000, skip },
+    async () => {
+      try {
+        await meet(name === own ? commandFor(CLIENT, []) : [program!, ...args, CLIENT]);
+      } finally {
+        await killAll();
+      }
+    },
+  );
 }
 
 async function meet(client: readonly string[]): Promise<void> {

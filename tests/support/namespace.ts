@@ -50,7 +50,20 @@ export function buildHosts(): Hosts | { readonly missing: string } {
   try {
     run("ip", ["netns", "add", server]);
     run("ip", ["netns", "add", client]);
-    run("ip", ["-n", server, "link", "add", "cable", "type", "veth", "peer", "name", "cable", "netns", client]);
+    run("ip", [
+      "-n",
+      server,
+      "link",
+      "add",
+      "cable",
+      "type",
+      "veth",
+      "peer",
+      "name",
+      "cable",
+      "netns",
+      client,
+    ]);
     run("ip", ["-n", server, "addr", "add", `${SERVER}/24`, "dev", "cable"]);
     for (const address of CLIENTS) {
       run("ip", ["-n", client, "addr", "add", `${address}/24`, "dev", "cable"]);

@@ -93,9 +93,7 @@ export function residentMemory(pid: number): number {
 export interface Sighting {
   /** When the process had let go of it; `undefined` while it holds it. */
   goneAt: number | undefined;
-  /** When its kernel was last seen to take bytes, if the observer looks at queues. */
-  tookAt: number;
-  /** When its kernel last took bytes or had some acknowledged, which may hide that it took others. */
+  /** When its kernel last took bytes or had some acknowledged, if the observer looks at queues. */
   movedAt: number;
 }
 
@@ -108,33 +106,43 @@ interface Watched extends Sighting {
 /** How often an {@linkcode Observer} looks, in milliseconds. */
 const LOOK_EVERY = 15;
 
+/** How long a process may take to accept a connection that is to be looked at, in milliseconds. */
+const PATIENCE = 10_000;
+
 /** Looks at connections of a process again and again, from outside. */
 export class Observer {
+  static readonly #looking = new Set<Observer>();
   readonly #pid: number;
   readonly #queues: boolean;
-  readonly #watched = new Map<string, Watched>();
+  readonly #watched: ReadonlyMap<string, Watched>;
   readonly #timer: ReturnType<typeof setInterval>;
 
+  private constructor(pid: number, watched: ReadonlyMap<string, Watched>, queues: boolean) {
+    this.#pid = pid;
+    this.#queues = queues;
+    this.#watched = watched;
+    this.#timer = setInterval(() => this.#look(), LOOK_EVERY);
+    Observer.#looking.add(this);
+  }
+
   /**
-   * Watches the connections of `pid` to `remotes` (`address:port`).
+   * Starts to watch the connections of `pid` to `remotes` (`address:port`), once it has them all.
    *
    * @param queues Whether to look at their queues too. That reads the table of the whole network namespace.
    */
-  constructor(pid: number, remotes: readonly string[], queues = false) {
-    this.#pid = pid;
-    this.#queues = queues;
-    const descriptors = descriptorsOf(pid), now = performance.now();
-    const rows = new Map(
-      tcpRows(pid).filter(({ inode }) => descriptors.has(inode)).map((row) => [row.remote, row]),
-    );
-    for (const remote of remotes) {
-      const row = rows.get(remote);
-      if (row === undefined) throw new Error(`Process ${pid} has no connection to ${remote}`);
-      const { inode, unsent } = row;
-      const descriptor = descriptors.get(inode)!;
-      this.#watched.set(remote, { inode, descriptor, unsent, goneAt: undefined, tookAt: now, movedAt: now });
+  static async watch(pid: number, remotes: readonly string[], queues = false): Promise<Observer> {
+    for (const until = performance.now() + PATIENCE;;) {
+      const found = find(pid, remotes);
+      const missing = remotes.find((remote) => !found.has(remote));
+      if (missing === undefined) return new Observer(pid, found, queues);
+      if (performance.now() > until) throw new Error(`Process ${pid} has no connection to ${missing}`);
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
     }
-    this.#timer = setInterval(() => this.#look(), LOOK_EVERY);
+  }
+
+  /** Ends all that still look: the processes they look at are to end. */
+  static stopAll(): void {
+    for (const observer of [...this.#looking]) observer.#stop();
   }
 
   /** What was seen of the connection to `remote`. */
@@ -145,10 +153,17 @@ export class Observer {
   /** Resolves, and stops looking, once all are gone or `within` milliseconds are over. */
   async gone(within: number): Promise<void> {
     const until = performance.now() + within;
-    while (performance.now() < until && [...this.#watched.values()].some(({ goneAt }) => goneAt === undefined)) {
+    while (
+      performance.now() < until && [...this.#watched.values()].some(({ goneAt }) => goneAt === undefined)
+    ) {
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
     }
+    this.#stop();
+  }
+
+  #stop(): void {
     clearInterval(this.#timer);
+    Observer.#looking.delete(this);
   }
 
   #look(): void {
@@ -162,9 +177,20 @@ export class Observer {
       }
       const unsent = rows?.get(watched.inode)?.unsent;
       if (unsent === undefined || unsent === watched.unsent) continue;
-      if (unsent > watched.unsent) watched.tookAt = now;
       watched.unsent = unsent;
       watched.movedAt = now;
     }
   }
+}
+
+/** Those connections of `pid` to `remotes` that are there. */
+function find(pid: number, remotes: readonly string[]): Map<string, Watched> {
+  const descriptors = descriptorsOf(pid), movedAt = performance.now();
+  const found = new Map<string, Watched>();
+  for (const { remote, inode, unsent } of tcpRows(pid)) {
+    const descriptor = descriptors.get(inode);
+    if (descriptor === undefined || !remotes.includes(remote)) continue;
+    found.set(remote, { inode, descriptor, unsent, goneAt: undefined, movedAt });
+  }
+  return found;
 }

@@ -95,7 +95,10 @@ export function launch(command: readonly string[]): Running {
     async ended(within = PATIENCE) {
       let timer: ReturnType<typeof setTimeout> | undefined;
       const late = new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(new Error(`${name} still runs after ${within} ms: ${stderr}`)), within);
+        timer = setTimeout(
+          () => reject(new Error(`${name} still runs after ${within} ms: ${stderr}`)),
+          within,
+        );
       });
       try {
         await Promise.race([closed, late]);

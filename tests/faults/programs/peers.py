@@ -7,8 +7,8 @@ Prints one JSON line once all COUNT connections are open, {"ports": [...]}, and 
 standard input. Then it ends, unless KIND says otherwise.
 
     polite     asks every ARGUMENT ms (20) and checks the answer; reports answer times and heartbeat gaps
-    answering  says nothing but a heartbeat for each heartbeat, ARGUMENT ms (0) later
-    talking    sends a heartbeat every 100 ms, and reads; good until it is stopped, killed or cut off
+    answering  says nothing but a heartbeat for every ARGUMENT-th heartbeat (1)
+    talking    sends a heartbeat every ARGUMENT ms (100), and reads; good until it is stopped, killed or cut off
     deaf       asks for an endless stream, and sends heartbeats, but never reads
     flooding   sends data without pause, and never reads what comes back
     tokens     sends heartbeats at full speed for ARGUMENT seconds (2), and reads
@@ -17,8 +17,8 @@ standard input. Then it ends, unless KIND says otherwise.
     churn      opens and ends COUNT connections in turn, in every way; its one line tells how many were answered
     returning  is told an answer on each connection before the first line, connects again when they are lost, and
                tells when all were answered again
-    server     not a client: listens, prints {"ports": [PORT]}, answers heartbeats, and sends each line that it is
-               given to the first peer
+    server     not a client: listens, prints {"ports": [PORT]}, answers heartbeats ARGUMENT ms (0) later, and sends
+               each line that it is given to the first peer
 """
 
 import json
@@ -204,19 +204,15 @@ def polite():
 
 
 def answering():
-    delay, owed = (ARGUMENT or 0) / 1000, []
-
     def readable(peer):
-        beats, _ = peer.read()
-        if beats:
-            owed.append((now() + delay, peer, beats))
+        before = len(peer.beats) // (ARGUMENT or 1)
+        peer.read()
+        if peer.open and len(peer.beats) // (ARGUMENT or 1) > before:
+            peer.write(TOKEN)
 
     peers = open_all(readable)
-    while turn(owed[0][0] if owed else now() + 60):
-        while owed and owed[0][0] <= now():
-            _, peer, beats = owed.pop(0)
-            if peer.open:
-                peer.write(TOKEN * beats)
+    while turn(now() + 60):
+        pass
     tell(summary(peers))
 
 
@@ -227,7 +223,7 @@ def talking():
                 peer.write(TOKEN)
 
     peers = open_all(Peer.read)
-    every(0.1, work)
+    every((ARGUMENT or 100) / 1000, work)
     tell(summary(peers))
 
 
@@ -366,7 +362,7 @@ def returning():
 
 
 def server():
-    peers = []
+    peers, owed, delay = [], [], (ARGUMENT or 0) / 1000
 
     def accepted(listener):
         peer = Peer(listener.accept()[0])
@@ -376,7 +372,7 @@ def server():
     def readable(peer):
         beats, _ = peer.read()
         if beats:
-            peer.write(TOKEN * beats)
+            owed.append((now() + delay, peer, beats))
 
     def told(_):
         line = os.read(0, 4096)
@@ -388,8 +384,12 @@ def server():
         loop.register(listener, selectors.EVENT_READ, (accepted, listener))
         loop.register(0, selectors.EVENT_READ, (told, None))
         tell({"ports": [listener.getsockname()[1]]})
-        while turn(now() + 60):
-            pass
+        while True:
+            turn(owed[0][0] if owed else now() + 60)
+            while owed and owed[0][0] <= now():
+                _, peer, beats = owed.pop(0)
+                if peer.open:
+                    peer.write(TOKEN * beats)
 
 
 {

@@ -27,7 +27,13 @@ const encoder = new TextEncoder();
 const begin = (bytes: Uint8Array, word: Uint8Array) => word.every((byte, i) => byte === bytes[i]);
 const block = encoder.encode("block"), stream = encoder.encode("stream");
 
-const ended: { remote: string; code: string; silent: number }[] = [];
+const ended: { remote: string; code: string; silent: number; stuck: number }[] = [];
+
+/** What waits for each peer, and since when it has not become less. */
+const waiting = new Map<object, { bytes: number; since: number }>();
+
+/** How often that is looked at, in milliseconds. */
+const LOOK_EVERY = 20;
 
 async function pour(connection: Connection<Uint8Array, Uint8Array | string>): Promise<void> {
   try {
@@ -44,16 +50,29 @@ const server = await serve({
 }, (connection) => {
   connection.onMessage = (bytes) => {
     if (begin(bytes, stream)) return void pour(connection);
-    if (begin(bytes, block)) for (const until = performance.now() + BLOCK; performance.now() < until;);
+    if (begin(bytes, block)) { for (const until = performance.now() + BLOCK; performance.now() < until;); }
     for (let i = 0; i < bytes.length; i++) if (bytes[i]! >= 0x61 && bytes[i]! <= 0x7a) bytes[i]! -= 0x20;
     return connection.send(bytes);
   };
   const address = connection.remoteAddress as TcpAddress;
   connection.closed.then(({ code, facts }) => {
     const silent = facts!.endedAt - facts!.lastHeardAt;
-    ended.push({ remote: `${address.hostname}:${address.port}`, code, silent });
+    const stuck = performance.now() - (waiting.get(connection)?.since ?? Infinity);
+    waiting.delete(connection);
+    ended.push({ remote: `${address.hostname}:${address.port}`, code, silent, stuck });
   });
 });
+
+setInterval(() => {
+  for (const connection of server.connections) {
+    const { bufferedAmount: bytes } = connection;
+    const before = waiting.get(connection);
+    if (bytes === 0) waiting.delete(connection);
+    else if (before === undefined || bytes < before.bytes) {
+      waiting.set(connection, { bytes, since: performance.now() });
+    } else before.bytes = bytes;
+  }
+}, LOOK_EVERY);
 
 const { capabilities } = await detectTransport();
 console.log(JSON.stringify({ port: (server.address as TcpAddress).port, reset: capabilities.reset }));

@@ -27,7 +27,15 @@ function dialRaw(heartbeat: boolean): Promise<Connection<Uint8Array, Uint8Array 
 async function ended<In, Out>(connection: Connection<In, Out>): Promise<object> {
   const { code, origin } = await connection.closed;
   const { bytesReceived, messagesReceived, beatsReceived, pongsReceived } = connection.stats();
-  return { code, origin, bytesReceived, messagesReceived, beatsReceived, pongsReceived, rtt: connection.rtt?.latest };
+  return {
+    code,
+    origin,
+    bytesReceived,
+    messagesReceived,
+    beatsReceived,
+    pongsReceived,
+    rtt: connection.rtt?.latest,
+  };
 }
 
 /** Takes `size` bytes. */
