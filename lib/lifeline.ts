@@ -72,15 +72,8 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
     this.watch = new Watch(now, watch, clock.random());
     this.#pause = wheel.pause;
     if (messageRate !== undefined) this.#rate = new TokenBucket(now, messageRate);
-    const { answersPings } = protocol;
-    this.pulse = new Pulse(
-      this.#wire,
-      answersPings,
-      watch.minPingGap,
-      this.watch.heartbeat,
-      this.counts,
-      this,
-    );
+    const { heartbeat } = this.watch;
+    this.pulse = new Pulse(this.#wire, protocol.answersPings, watch.minPingGap, heartbeat, this.counts, this);
   }
 
   /** Starts delivery and the clocks. */
@@ -116,6 +109,7 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
     if (!this.#gate.hold(full)) return;
     // Silence that we cause ourselves is not the peer's.
     this.#full = full;
+    this.watch.hold(this.#clock.now(), full);
     this.#listen();
   }
 
@@ -137,8 +131,8 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
     const now = this.#clock.now();
     const goodbye = this.#wire.goodbye?.();
     if (goodbye !== undefined) this.write(goodbye, now);
-    this.#batch.flush();
     this.#finished = true;
+    this.#batch.flush();
     this.socket.shutdown();
     this.#listen();
   }
@@ -163,6 +157,7 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
   #listen(): void {
     const mute = this.#full || this.#ended || (this.#finished && this.#protocol.answersPings);
     this.watch.heartbeat.listen(this.#clock.now(), !mute);
+    this.pulse.relieved();
     this.#rearm();
   }
 
@@ -204,7 +199,7 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
     if (this.#over) return false;
     const now = this.#clock.now();
     const { counts, watch } = this;
-    const { heardAt, suspect } = watch.heartbeat;
+    const { heardAt } = watch.heartbeat;
     const { messagesReceived, pongsUnasked } = counts;
     counts.bytesReceived += chunk.length;
     // Any byte is life, so this comes first: what the application sees meanwhile is up to date.
@@ -228,7 +223,8 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
         watch.heartbeat.heardAt = heardAt;
       } else {
         this.pulse.heard(now);
-        if (suspect && !watch.heartbeat.suspect) this.noticed("healthy");
+        // It is asked again an interval from now, which may be before it would have been given up.
+        if (this.pulse.relieved()) this.#rearm();
       }
       if (watch.frame(now, unfinished, news)) this.#rearm();
       this.#gate.received(chunk.length);
@@ -288,7 +284,7 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
 
   pong(_payload?: Uint8Array): void {
     const now = this.watch.heartbeat.heardAt;
-    if (!this.pulse.ponged(now, this.#wheel.pause?.end)) return;
+    if (!this.pulse.ponged(now, this.#wheel.awayAt(now))) return;
     this.#alive = true;
     if (this.watch.answered(now)) this.#rearm();
   }
@@ -311,9 +307,12 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
   }
 
   hand(bytes: Uint8Array): void {
-    if (this.#over || this.socket.write(bytes)) return;
-    this.watch.stall.waiting(this.#clock.now());
-    this.#wheel.hasten(this.#entry, this.watch.stall.deadline(this.#wheel.pause));
+    if (this.#over) return;
+    if (!this.socket.write(bytes)) this.watch.stall.waiting(this.#clock.now());
+    // What waited for these bytes need not wait for the socket, which says no more of bytes that it has not kept.
+    else if (this.pulse.waiting) this.pulse.emptied(this.#clock.now());
+    else return;
+    this.#rearm();
   }
 
   /** Tells of a pause of ours, once. */

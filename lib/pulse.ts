@@ -52,6 +52,8 @@ export class Pulse {
   /** Instant at which data of the application was last sent. */
   #servedAt = -Infinity;
   #question: Question | undefined;
+  /** It was told that the peer is in question. */
+  #suspect = false;
 
   /** @param minPingGap Least time between two pings of the peer, in milliseconds; 0 for no guard. */
   constructor(
@@ -67,7 +69,7 @@ export class Pulse {
     this.#heartbeat = heartbeat;
     this.#counts = counts;
     this.#owner = owner;
-    if (answersPings && minPingGap > 0) this.#guard = new PingGuard(minPingGap);
+    if (answersPings && minPingGap > 0) this.#guard = new PingGuard(minPingGap, heartbeat.heardAt);
   }
 
   /** Whether something waits for the buffer to be empty. */
@@ -77,7 +79,11 @@ export class Pulse {
 
   /** Does what the heartbeat said, unless something waits to be sent already: then when that has left. */
   beat(verdict: "suspect" | "probe" | "beat", now: number): void {
-    if (verdict !== "beat") this.#owner.noticed("suspect");
+    // A peer in question that is asked once more stays in question.
+    if (verdict !== "beat" && !this.#suspect) {
+      this.#suspect = true;
+      this.#owner.noticed("suspect");
+    }
     if (verdict === "probe") {
       this.#counts.probesSent++;
       this.#owner.noticed("probeSent");
@@ -120,6 +126,14 @@ export class Pulse {
       this.#ping(now);
     }
     if (this.#owner.bufferedAmount === 0) this.#heartbeat.flushed(now);
+  }
+
+  /** Tells of a peer that was in question and is no more. Returns whether it was. */
+  relieved(): boolean {
+    if (!this.#suspect || this.#heartbeat.suspect) return false;
+    this.#suspect = false;
+    this.#owner.noticed("healthy");
+    return true;
   }
 
   /** Bytes came. Where nobody answers pings, any of them is the answer. */

@@ -11,7 +11,7 @@ import { lines } from "../lib/protocol/lines.ts";
 import { raw } from "../lib/protocol/raw.ts";
 import { FakeClock } from "./support/fake_clock.ts";
 import type { FakeSocket } from "./support/fake_socket.ts";
-import { live } from "./support/live.ts";
+import { live, settle } from "./support/live.ts";
 
 const HEARTBEAT = { interval: 100, timeout: 50 };
 
@@ -339,3 +339,44 @@ test("The next message has a deadline of its own", () => {
   }
   assert(!log.some((entry) => entry.includes("frame")), `${log}`);
 });
+
+test("A peer that answered is asked again an interval later, though it had longer to answer", () => {
+  const { clock, socket, log } = watched({ heartbeat: { interval: 100, timeout: 500 } });
+  clock.advance(105);
+  socket.receive("PONG\n");
+  clock.advance(1_000);
+  assertEquals(log, ["100 PING", "210 PING", "710 heartbeat-timeout"]);
+});
+
+test("A peer in question that is asked once more was told of once", () => {
+  const { clock, socket, connection } = watched({ heartbeat: { interval: 100, timeout: 500 } });
+  const told: string[] = [];
+  connection.onHealth = (health) => told.push(health);
+  clock.advance(100);
+  void connection.probe();
+  clock.advance(10);
+  assertEquals(told, ["suspect"]);
+  socket.receive("PONG\n");
+  assertEquals(told, ["suspect", "healthy"]);
+});
+
+for (const [what, options] of [["idle-timeout", { idleTimeout: 100 }], ["frame-timeout", { frameTimeout: 100 }]] as const) {
+  test(`No ${what} while we do not read, and a whole one afterwards`, async () => {
+    const { clock, socket, connection, log } = watched({ heartbeat: false, maxInboundBytes: 10, ...options });
+    let take = () => {};
+    connection.onMessage = () => new Promise<void>((resolve) => take = resolve);
+    socket.receive("one\nlonger than ten bytes\nhalf a li");
+    assert(socket.paused);
+    clock.advance(1_000);
+    assertEquals(log, []);
+    take();
+    await settle();
+    take();
+    await settle();
+    assert(!socket.paused);
+    clock.advance(99);
+    assertEquals(log, []);
+    clock.advance(20);
+    assertEquals(log, [`1100 ${what}`]);
+  });
+}

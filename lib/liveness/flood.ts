@@ -14,8 +14,14 @@ const FORGIVEN = 2;
 /** A ping may come by this share of the gap early: timers and networks jitter. */
 const EARLY = 0.1;
 
+/** Pings that a peer may have saved up: as many as may wait for an answer. */
+const MOST_SAVED = 60;
+
 /**
  * Watches the pings of one peer.
+ *
+ * What counts is how often it pings, not when they arrive: a path that stalls, or a pause of our own, brings those of
+ * many seconds at once. So the time in which none came is saved up for those that come together.
  *
  * @example
  * ```ts
@@ -30,19 +36,31 @@ const EARLY = 0.1;
  */
 export class PingGuard {
   readonly #minGap: number;
-  #pingedAt = -Infinity;
+  #pingedAt: number;
+  /** Pings that may come now. */
+  #saved = 1;
   #strikes = 0;
 
-  /** @param minGap Least time from one ping to the next, in milliseconds. */
-  constructor(minGap: number) {
+  /**
+   * @param minGap Least time from one ping to the next, in milliseconds.
+   * @param now When the peer connected.
+   */
+  constructor(minGap: number, now = 0) {
     this.#minGap = minGap;
+    this.#pingedAt = now;
   }
 
   /** Says that a ping came. `"too-many"` once the strikes that are forgiven are used up. */
   pinged(now: number): "fine" | "strike" | "too-many" {
-    const gap = now - this.#pingedAt;
+    const earned = (now - this.#pingedAt) / (this.#minGap * (1 - EARLY));
     this.#pingedAt = now;
-    if (gap >= this.#minGap * (1 - EARLY)) return "fine";
+    this.#saved = Math.min(MOST_SAVED, this.#saved + earned);
+    // Sums of fractions fall a little short of what they should be.
+    if (this.#saved >= 1 - 1e-9) {
+      this.#saved = Math.max(0, this.#saved - 1);
+      return "fine";
+    }
+    this.#saved = 0;
     return ++this.#strikes > FORGIVEN ? "too-many" : "strike";
   }
 

@@ -20,7 +20,7 @@
 
 import type { HeartbeatPolicy } from "./heartbeat_policy.ts";
 import { RoundTrip } from "./rtt.ts";
-import type { Pause } from "../time/pause.ts";
+import { firstSince, lostSince, MEMORY, type Pause } from "../time/pause.ts";
 
 /**
  * What to do now: nothing yet; note that the peer is in question; ask it; send a beat; give the peer up.
@@ -120,11 +120,13 @@ export class Heartbeat {
 
   /** Puts the peer in question at once, for a probe that the caller wants to send. */
   ask(now: number): void {
+    this.sentAt = now;
+    // One that is in question already gets no more time: whoever asks again and again would keep it for ever.
+    if (this.suspect) return;
     this.#excuses = this.#quiet = 0;
     // Later than the last byte, if only by a nanosecond: that one is no answer. See `answered`.
     this.#askedAt = Math.max(now, this.heardAt + 1e-6);
     this.#flushedAt = Infinity;
-    this.sentAt = now;
   }
 
   /** Says that the probe of {@linkcode ask} was answered, though perhaps in the very instant in which it was sent. */
@@ -163,17 +165,19 @@ export class Heartbeat {
   check(now: number, pause?: Pause): HeartbeatVerdict {
     if (now >= this.#inbound(pause)) {
       if (!this.suspect) this.#excuses = 0;
-      else if (this.#excused(pause)) this.#excuses++;
+      else if (this.#excused(lostSince(this.#flushedAt, pause))) this.#excuses++;
       else return "dead";
-      return this.#ask(now);
+      return this.#ask(now, pause);
     }
     if (now >= this.#outbound(pause)) return this.#beat(now);
     return "wait";
   }
 
   /** Puts the peer in question. Its time runs from {@linkcode flushed}. */
-  #ask(now: number): HeartbeatVerdict {
-    this.#quiet = now - Math.max(this.heardAt, this.sentAt);
+  #ask(now: number, pause: Pause | undefined): HeartbeatVerdict {
+    const since = Math.max(this.heardAt, this.sentAt);
+    // Silence across a pause of ours says nothing of the path.
+    this.#quiet = lostSince(since, pause) > 0 ? 0 : now - since;
     this.#askedAt = now;
     this.#flushedAt = Infinity;
     if (this.#beatsAsk) return "suspect";
@@ -197,15 +201,15 @@ export class Heartbeat {
 
   #inbound(pause: Pause | undefined): number {
     const { interval } = this.#policy;
-    if (!this.#listening || interval === Infinity) return Infinity;
+    if (!this.#listening) return Infinity;
     if (!this.suspect) {
+      if (interval === Infinity) return Infinity;
       const early = this.heardAt === this.#openedAt && !this.#beatsAsk ? interval * SPREAD * this.#phase : 0;
       return this.#spread(this.heardAt + interval - early, pause);
     }
-    const due = this.#flushedAt + this.timeout;
-    if (pause === undefined || pause.end <= this.#flushedAt) return due;
-    // A short pause shifts the deadline, a long one asks anew: see `#excused`.
-    return this.#excused(pause) ? this.#spread(Math.max(due, pause.end), pause) : due + pause.length;
+    const due = this.#flushedAt + this.timeout, lost = lostSince(this.#flushedAt, pause);
+    // Short pauses shift the deadline, a long one asks anew: see `#excused`.
+    return this.#excused(lost) ? this.#spread(due, pause) : due + lost;
   }
 
   #outbound(pause: Pause | undefined): number {
@@ -216,16 +220,19 @@ export class Heartbeat {
     return this.#spread(this.sentAt + sendEvery - early, pause);
   }
 
-  /** Moves what fell due during a pause of ours a little past its end, each connection by another share. */
+  /**
+   * Moves what fell due during a pause of ours a little past its end, each connection by another share. Pauses that follow
+   * move it no further, or a process that stutters would put it off for ever.
+   */
   #spread(due: number, pause: Pause | undefined): number {
-    if (pause === undefined || due > pause.end) return due;
+    const first = firstSince(due, pause);
+    if (first === undefined) return due;
     const { interval, timeout, sendEvery } = this.#policy;
-    return pause.end + SPREAD * this.#phase * Math.min(interval, timeout, sendEvery);
+    return first.end + Math.min(SPREAD * this.#phase * Math.min(interval, timeout, sendEvery), MEMORY);
   }
 
-  /** Whether the silence was measured across a pause of ours that was long against the timeout. */
-  #excused(pause: Pause | undefined): boolean {
-    return pause !== undefined && pause.end > this.#flushedAt && this.#excuses < MAX_EXCUSES &&
-      pause.length * 4 >= this.timeout;
+  /** Whether the silence was measured across pauses of ours that were long against the timeout. */
+  #excused(lost: number): boolean {
+    return lost > 0 && lost * 4 >= this.timeout && this.#excuses < MAX_EXCUSES;
   }
 }

@@ -22,6 +22,9 @@ const ALPHA = 1 / 8;
 const BETA = 1 / 4;
 const K = 4;
 
+/** A pong that comes this long after its ping, in milliseconds, is not waited for. */
+const LATE = 10_000;
+
 /**
  * The pings and pongs of one connection.
  *
@@ -42,10 +45,17 @@ export class RoundTrip {
   times: RoundTripTimes | undefined;
   /** Instant of the ping that has had no pong yet; `undefined` without one, `NaN` if there are several. */
   #askedAt: number | undefined;
+  /** Instant of the last ping. */
+  #lastAt = -Infinity;
+  /** Pings that may still have a pong under way, though a later one may have answered them. */
+  #unanswered = 0;
 
   /** Says that a ping was sent. */
   asked(now: number): void {
-    this.#askedAt = this.#askedAt === undefined ? now : NaN;
+    // A peer may answer several pings by one pong, so the count does not go down by itself.
+    if (now - this.#lastAt > LATE) this.#unanswered = 0;
+    this.#lastAt = now;
+    this.#askedAt = this.#unanswered++ === 0 ? now : NaN;
   }
 
   /**
@@ -56,9 +66,11 @@ export class RoundTrip {
    */
   answered(now: number, pausedAt = -Infinity): boolean {
     const askedAt = this.#askedAt;
+    if (this.#unanswered > 0) this.#unanswered--;
     if (askedAt === undefined) return false;
     this.#askedAt = undefined;
-    // Karn's rule: a pong that may answer one of several pings measures nothing.
+    // Karn's rule: a pong that may answer one of several pings measures nothing. Nor does the next one, as long as pongs to
+    // the others may be under way.
     if (!Number.isNaN(askedAt) && pausedAt < askedAt) this.#sample(now - askedAt);
     return true;
   }

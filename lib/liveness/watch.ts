@@ -8,9 +8,9 @@
  */
 
 import type { ConnectionErrorCode } from "../errors.ts";
-import type { Pause } from "../time/pause.ts";
+import { lostSince, type Pause } from "../time/pause.ts";
 import { Heartbeat, type HeartbeatVerdict } from "./heartbeat.ts";
-import { type HeartbeatPolicy } from "./heartbeat_policy.ts";
+import type { HeartbeatPolicy } from "./heartbeat_policy.ts";
 import type { IntervalSearch } from "./interval.ts";
 import { WriteStall } from "./write_stall.ts";
 
@@ -74,6 +74,8 @@ export class Watch {
   #unfinished = 0;
   /** Instant since which a drain has seen nothing move; `Infinity` while there is no drain. */
   #quietSince = Infinity;
+  /** We do not read. */
+  #held = false;
   #closing = false;
   /** Instant at which the connection has lived as long as it may. */
   #ageAt: number;
@@ -134,6 +136,17 @@ export class Watch {
     if (this.#quietSince < now) this.#quietSince = now;
   }
 
+  /**
+   * Says whether reading has stopped, since the application has no room. While it has, the peer is not judged by messages
+   * that it may have sent; when we read again its time begins anew.
+   */
+  hold(now: number, held: boolean): void {
+    this.#held = held;
+    if (held) return;
+    this.messageAt = now;
+    if (this.#frameAt < Infinity) this.#frameAt = now;
+  }
+
   /** The end has begun: from here only our own last bytes and the peer's leaving are watched. */
   close(): void {
     this.#closing = true;
@@ -152,8 +165,8 @@ export class Watch {
       stalled,
       this.heartbeat.deadline(pause),
       this.#idleAt,
-      this.#firstByteAt,
-      this.#frameEndAt,
+      this.#firstByteAt(pause),
+      this.#frameEndAt(pause),
       this.#ageAt,
       this.#quietSince + QUIET,
     );
@@ -169,8 +182,8 @@ export class Watch {
       this.#ageAt += this.#policy.maxAgeGrace;
       return "aged";
     }
-    if (now >= this.#frameEndAt) return "frame-timeout";
-    if (now >= this.#firstByteAt) return "first-byte-timeout";
+    if (now >= this.#frameEndAt(pause)) return "frame-timeout";
+    if (now >= this.#firstByteAt(pause)) return "first-byte-timeout";
     if (now >= this.#idleAt) return "idle-timeout";
     if (now >= this.#quietSince + QUIET) {
       this.#quietSince = Infinity;
@@ -186,16 +199,19 @@ export class Watch {
   }
 
   get #idleAt(): number {
-    return this.messageAt + this.#policy.idleTimeout;
+    return this.#held ? Infinity : this.messageAt + this.#policy.idleTimeout;
   }
 
-  get #firstByteAt(): number {
-    return this.heartbeat.heardAt === this.#openedAt
-      ? this.#openedAt + this.#policy.firstByteTimeout
-      : Infinity;
+  // What the peer owes us it may have sent while we were away.
+
+  #firstByteAt(pause: Pause | undefined): number {
+    if (this.heartbeat.heardAt !== this.#openedAt) return Infinity;
+    return this.#openedAt + this.#policy.firstByteTimeout + lostSince(this.#openedAt, pause);
   }
 
-  get #frameEndAt(): number {
-    return this.#frameAt + Math.max(this.#policy.frameTimeout, this.#unfinished / MIN_FLOW);
+  #frameEndAt(pause: Pause | undefined): number {
+    if (this.#held) return Infinity;
+    const time = Math.max(this.#policy.frameTimeout, this.#unfinished / MIN_FLOW);
+    return this.#frameAt + time + lostSince(this.#frameAt, pause);
   }
 }

@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { Pause } from "../time/pause.ts";
+import { lostSince, type Pause } from "../time/pause.ts";
 
 /**
  * Watches bytes that wait to be sent.
@@ -47,9 +47,15 @@ export class WriteStall {
     this.#since = left > 0 ? now : Infinity;
   }
 
-  /** Instant of the verdict if nothing moves. What we slept through does not count against the peer. */
+  /**
+   * Instant of the verdict if nothing moves. What we slept through does not count against the peer, and after a long
+   * pause it has the whole limit; but once only, or a process that stutters would keep a peer that takes nothing.
+   */
   deadline(pause?: Pause): number {
-    const since = pause !== undefined && pause.end > this.#since ? pause.end : this.#since;
-    return since + this.limit;
+    let since = this.#since;
+    for (let p = pause; p !== undefined && p.end > this.#since; p = p.before) {
+      if (p.length * 4 >= this.limit) since = p.end;
+    }
+    return since + this.limit + lostSince(since, pause);
   }
 }

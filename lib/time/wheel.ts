@@ -69,7 +69,7 @@ export class Wheel {
   #pause: Pause | undefined;
   #pauses = 0;
   #lag = 0;
-  #doubtful: number[] = [];
+  #doubtful: (readonly [id: number, owner: Due])[] = [];
 
   /** Starts empty, with no timer. */
   constructor(clock: Clock, options: WheelOptions = {}) {
@@ -87,6 +87,12 @@ export class Wheel {
   /** The last time this process was found to have been asleep or blocked. */
   get pause(): Pause | undefined {
     return this.#pause;
+  }
+
+  /** Instant at which this process was last away, be it that the wake-up which will tell is still to come. */
+  awayAt(now: number): number {
+    if (pauseBetween(this.#wakeAt, now, this.#tick) !== undefined) return now;
+    return this.#pause?.end ?? -Infinity;
   }
 
   /** How late the last wake-up was, in milliseconds. */
@@ -135,8 +141,12 @@ export class Wheel {
   #insert(id: number, deadline: number): void {
     this.#deadlines[id] = deadline;
     if (!(deadline < Infinity)) return;
-    // With no timer set no slot holds anything, so the wheel may be turned to the present at no cost.
-    if (this.#wakeAt === Infinity && !this.#turning) this.#at = this.#tickAt(this.#clock.now());
+    // No slot that holds anything is visited before the timer comes, so the wheel may be turned up to there at no cost. It
+    // has to be: a slot that was due for a visit in the meantime would set the timer to the past, which looks like a pause.
+    if (!this.#turning) {
+      const next = this.#wakeAt === Infinity ? Infinity : this.#tickAt(this.#wakeAt);
+      this.#at = Math.max(this.#at, Math.min(this.#tickAt(this.#clock.now()), next) - 1);
+    }
     const slot = this.#link(id, this.#at + 1);
     if (!this.#turning) this.#wakeFor(this.#visit(slot));
   }
@@ -154,8 +164,11 @@ export class Wheel {
     return slot;
   }
 
+  /** The last tick that has come by `instant`. */
   #tickAt(instant: number): number {
-    return Math.floor((instant - this.#start) / this.#tick);
+    const tick = Math.floor((instant - this.#start) / this.#tick);
+    // The quotient may be a hair too small. A timer set for that tick would come at once, again and again.
+    return this.#start + (tick + 1) * this.#tick <= instant ? tick + 1 : tick;
   }
 
   #unlink(id: number): void {
@@ -203,7 +216,7 @@ export class Wheel {
     this.#wakeAt = Infinity;
     const now = this.#clock.now();
     this.#lag = Math.max(0, now - planned);
-    const pause = pauseBetween(planned, now, this.#tick);
+    const pause = pauseBetween(planned, now, this.#tick, this.#pause);
     if (pause === undefined) return this.#turn();
     this.#pause = pause;
     this.#pauses++;
@@ -275,19 +288,19 @@ export class Wheel {
       this.#onError(error);
     }
     if (this.#owners[id] !== owner) return;
-    if (Number.isNaN(next)) return this.#doubt(id);
+    if (Number.isNaN(next)) return this.#doubt(id, owner);
     if (next < this.#deadlines[id]!) this.set(id, next);
   }
 
   /** Asks again after a turn. */
-  #doubt(id: number): void {
-    this.#doubtful.push(id);
-    if (this.#doubtful.length > 1) return;
+  #doubt(id: number, owner: Due): void {
+    if (this.#doubtful.push([id, owner]) > 1) return;
     this.#clock.afterTurn(() => {
-      const ids = this.#doubtful;
+      const doubtful = this.#doubtful;
       this.#doubtful = [];
       const now = this.#clock.now();
-      for (const id of ids) if (this.#owners[id] !== undefined) this.#call(id, now, true);
+      // The number may have been given to somebody else meanwhile.
+      for (const [id, owner] of doubtful) if (this.#owners[id] === owner) this.#call(id, now, true);
     });
   }
 

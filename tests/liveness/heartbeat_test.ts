@@ -261,3 +261,13 @@ for (const name of ["interval", "timeout", "sendEvery"]) {
     });
   }
 }
+
+test("A peer in question gets no more time because it is asked again", () => {
+  const heartbeat = new Heartbeat(0, heartbeatPolicy({ interval: 100, timeout: 50 }), 0);
+  assertEquals(heartbeat.check(100), "probe");
+  heartbeat.flushed(100);
+  heartbeat.ask(130);
+  heartbeat.flushed(130);
+  assertEquals(heartbeat.check(149), "wait");
+  assertEquals(heartbeat.check(150), "dead");
+});

@@ -223,3 +223,36 @@ test("Wheel waits again when its timer comes early", () => {
   assertEquals(recorder.calls.length, 1);
   assert(recorder.calls[0]![0] >= 100);
 });
+
+test("Wheel does not spin within an instant when a quotient is rounded down", () => {
+  // (32.3 - 2.3) / 10 is a hair less than 3 here.
+  const clock = new FakeClock(2.3000000000000007), wheel = new Wheel(clock, { tick: TICK });
+  const wakeAfter = clock.wakeAfter.bind(clock);
+  let wakes = 0;
+  clock.wakeAfter = (delay, wake) => {
+    assertLess(++wakes, 10);
+    return wakeAfter(delay, wake);
+  };
+  const recorder = new Recorder();
+  wheel.add(recorder, 32);
+  // A timer that comes at the tick exactly, and not at the next whole millisecond.
+  clock.advance(29.999999999999996);
+  clock.advance(100);
+  assertEquals(recorder.calls.length, 1);
+  assertLess(wakes, 10);
+});
+
+test("Wheel does not take an entry that joins a sleeping wheel for a pause of its own", () => {
+  const clock = new FakeClock(), wheel = new Wheel(clock, { tick: TICK });
+  wheel.add(new Recorder(), 2_550);
+  clock.advance(2_540);
+  wheel.add(new Recorder(), 9_000);
+  clock.advance(5);
+  for (let i = 1; i < 20; i++) {
+    wheel.add(new Recorder(), clock.now() + 5_000);
+    clock.advance(701);
+  }
+  clock.advance(100_000);
+  assertEquals(wheel.pauses, 0);
+  assertEquals(wheel.lag, 0);
+});

@@ -1,0 +1,221 @@
+/**
+ * Mutations of what puts the rules to work: the wheel, the pulse, the lifeline.
+ *
+ * @module
+ */
+
+import { type Mutation, of } from "./mutation.ts";
+
+/** See {@linkcode Mutation}. */
+export const DRIVERS: readonly Mutation[] = [
+  ...of("lib/time/wheel.ts", [
+    [
+      "deadlines fall due a tick early",
+      "Math.ceil((this.#deadlines[id]! - this.#start) / this.#tick)",
+      "Math.floor((this.#deadlines[id]! - this.#start) / this.#tick)",
+    ],
+    [
+      "after a pause nothing is read before anybody is judged",
+      "this.#clock.afterTurn(() => this.#turn());",
+      "this.#turn();",
+    ],
+    [
+      "there is no second look",
+      "if (Number.isNaN(next)) return this.#doubt(id, owner);",
+      "if (Number.isNaN(next)) return this.#call(id, now, true);",
+    ],
+    [
+      "the second look is for whoever has the number now",
+      "if (this.#owners[id] === owner) this.#call(id, now, true);",
+      "if (this.#owners[id] !== undefined) this.#call(id, now, true);",
+    ],
+    ["one that throws ends the sweep", "this.#onError(error);", "throw error;"],
+    ["an empty wheel keeps its timer", "if (this.#size === 0) this.#sleep();", ""],
+    [
+      "hasten() puts off",
+      "if (deadline < this.#deadlines[id]!) this.set(id, deadline);",
+      "this.set(id, deadline);",
+    ],
+    ["an owner that was removed in its call is put back", "if (this.#owners[id] !== owner) return;", ""],
+    [
+      "a pause is noticed only by the timer",
+      "if (pauseBetween(this.#wakeAt, now, this.#tick) !== undefined) return now;",
+      "",
+    ],
+    [
+      "what the owner set itself is lost",
+      "if (next < this.#deadlines[id]!) this.set(id, next);",
+      "this.set(id, next);",
+    ],
+    [
+      "coarse slots are not dealt out",
+      "this.#cascade(ring * SLOTS + Math.floor(tick / SLOTS ** ring) % SLOTS);",
+      "",
+    ],
+    ["the finest ring reaches a slot too far", "tick - this.#at < SLOTS ? 0", "tick - this.#at <= SLOTS ? 0"],
+    [
+      "pauses are not counted",
+      `    this.#pauses++;
+`,
+      "",
+    ],
+  ]),
+  ...of("lib/pulse.ts", [
+    [
+      "a probe is written although bytes wait",
+      `if (this.#owner.bufferedAmount > 0) {
+      this.#owed = true;
+      return;
+    }`,
+      "",
+    ],
+    [
+      "what is owed is never sent",
+      `      this.#owed = false;
+      this.#ping(now);
+`,
+      `      this.#owed = false;
+`,
+    ],
+    [
+      "a probe counts as flushed before it is",
+      `if (verdict !== "suspect") this.#ping(now);
+    if (this.#owner.bufferedAmount === 0) this.#heartbeat.flushed(now);`,
+      `if (verdict !== "suspect") this.#ping(now);
+    this.#heartbeat.flushed(now);`,
+    ],
+    [
+      "answers pile up without bound",
+      "if (this.#answers < MAX_ANSWERS) {",
+      "if (this.#answers < Infinity) {",
+    ],
+    [
+      "each probe() sends a ping",
+      "if (this.#question === undefined) {",
+      "if (this.#wire.ping !== undefined) {",
+    ],
+    [
+      "an unasked pong is life",
+      `      this.#counts.pongsUnasked++;
+      return false;`,
+      "      return true;",
+    ],
+    [
+      "any byte answers a probe()",
+      "if (this.#question !== undefined && !this.#answersPings) this.#answered(now);",
+      "if (this.#question !== undefined) this.#answered(now);",
+    ],
+    [
+      "a probe() outlives its connection",
+      `    this.#question?.reject(reason);
+`,
+      "",
+    ],
+    [
+      "the guard never hears of data that was sent",
+      `    this.#guard?.served();
+`,
+      "",
+    ],
+    ["floods are noticed and suffered", `if (verdict === "too-many") return false;`, ""],
+  ]),
+  ...of("lib/lifeline.ts", [
+    ["there is no second look before a verdict", "if (!sure) return ASK_AGAIN;", ""],
+    [
+      "bytes are no life",
+      `    watch.heartbeat.heardAt = now;
+    this.loan.begin(chunk);`,
+      "    this.loan.begin(chunk);",
+    ],
+    [
+      "pongs that nobody asked for are life",
+      `        watch.heartbeat.heardAt = heardAt;
+`,
+      "",
+    ],
+    [
+      "a verdict leaves the socket open",
+      `    this.socket.abort();
+    this.#owner.broke(code, cause);`,
+      "    this.#owner.broke(code, cause);",
+    ],
+    [
+      "the end leaves the deadline on the wheel",
+      `    if (this.#entry >= 0) this.#wheel.remove(this.#entry);
+`,
+      "",
+    ],
+    [
+      "messages received do not count for the idle time",
+      `    this.watch.messageAt = this.watch.heartbeat.heardAt;
+`,
+      "",
+    ],
+    [
+      "messages sent do not count for the idle time",
+      `    this.watch.messageAt = now;
+`,
+      "",
+    ],
+    ["bytes that wait start no clock", "this.watch.stall.waiting(this.#clock.now());", "void 0;"],
+    [
+      "progress of the socket is not noted",
+      `    this.watch.stall.progress(now, left);
+`,
+      "",
+    ],
+    [
+      "a probe behind bytes that leave at once is forgotten",
+      "else if (this.pulse.waiting) this.pulse.emptied(this.#clock.now());",
+      "else if (this.pulse.waiting) void 0;",
+    ],
+    [
+      "a probe behind bytes that the socket kept is forgotten",
+      `      this.pulse.emptied(now);
+`,
+      "",
+    ],
+    [
+      "a peer that we do not read is judged",
+      "const mute = this.#full || this.#ended ||",
+      "const mute = this.#ended ||",
+    ],
+    [
+      "a peer that has finished is judged",
+      "const mute = this.#full || this.#ended ||",
+      "const mute = this.#full ||",
+    ],
+    [
+      "reading moves the deadline",
+      `      this.#gate.received(chunk.length);
+`,
+      `      this.#gate.received(chunk.length);
+      this.#wheel.set(this.#entry, watch.deadline(this.#wheel.pause));
+`,
+    ],
+    [
+      "there is no time to leave",
+      `    this.watch.close();
+`,
+      "",
+    ],
+    ["a pause that was not noticed yet is a round trip", "this.#wheel.awayAt(now)", "this.#wheel.pause?.end"],
+    [
+      "heartbeats keep a drain from its quiet moment",
+      "if (news || unfinished > 0) watch.moved(now);",
+      "watch.moved(now);",
+    ],
+    [
+      "the peer's pings are answered after the end",
+      `  ping(payload?: Uint8Array): void {
+    if (this.#over) return;`,
+      "  ping(payload?: Uint8Array): void {",
+    ],
+    [
+      "other rules wait for the next wake-up",
+      `    this.watch.heartbeat.update(this.#clock.now(), policy);
+    this.#rearm();`,
+      "    this.watch.heartbeat.update(this.#clock.now(), policy);",
+    ],
+  ]),
+];

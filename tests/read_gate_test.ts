@@ -1,0 +1,70 @@
+import { test } from "node:test";
+import { assertEquals } from "@std/assert";
+import { ReadGate } from "../lib/read_gate.ts";
+import { FakeClock } from "./support/fake_clock.ts";
+import { FakeSocket } from "./support/fake_socket.ts";
+
+const BURST = 256 * 1024;
+
+/** A gate, and what was done to its socket. */
+function gate(): { gate: ReadGate; clock: FakeClock; socket: FakeSocket; log: string[] } {
+  const clock = new FakeClock(), socket = new FakeSocket(), log: string[] = [];
+  socket.pause = () => void log.push("pause");
+  socket.resume = () => void log.push("resume");
+  return { gate: new ReadGate(socket, clock), clock, socket, log };
+}
+
+test("ReadGate gives the others a turn after 256 KiB, and then reads on", () => {
+  const { gate: it, clock, log } = gate();
+  it.received(BURST - 1);
+  assertEquals(log, []);
+  it.received(1);
+  assertEquals(log, ["pause"]);
+  clock.turn();
+  assertEquals(log, ["pause", "resume"]);
+  it.received(BURST - 1);
+  assertEquals(log.length, 2, "the count starts again");
+});
+
+test("ReadGate stops reading while there is no room, and says whether that is news", () => {
+  const { gate: it, log } = gate();
+  assertEquals([it.hold(true), it.hold(true), it.hold(false), it.hold(false)], [true, false, true, false]);
+  assertEquals(log, ["pause", "resume"]);
+});
+
+test("ReadGate does not read on after the turn if there is no room meanwhile", () => {
+  const { gate: it, clock, log } = gate();
+  it.received(BURST);
+  assertEquals(it.hold(true), true);
+  clock.turn();
+  assertEquals(log, ["pause"]);
+  it.hold(false);
+  assertEquals(log, ["pause", "resume"]);
+});
+
+test("ReadGate does not read on within the turn although there is room again", () => {
+  const { gate: it, clock, log } = gate();
+  it.received(BURST);
+  it.hold(true);
+  it.hold(false);
+  assertEquals(log, ["pause"]);
+  clock.turn();
+  assertEquals(log, ["pause", "resume"]);
+});
+
+test("ReadGate that holds already does not yield as well", () => {
+  const { gate: it, clock, log } = gate();
+  it.hold(true);
+  it.received(BURST);
+  clock.turn();
+  assertEquals(log, ["pause"]);
+});
+
+test("ReadGate that is shut never touches the socket again", () => {
+  const { gate: it, clock, log } = gate();
+  it.received(BURST);
+  it.shut();
+  clock.turn();
+  assertEquals(it.hold(true), false);
+  assertEquals(log, ["pause"]);
+});

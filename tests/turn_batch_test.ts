@@ -1,0 +1,91 @@
+import { test } from "node:test";
+import { assertEquals } from "@std/assert";
+import { beginReceiving, endReceiving, TurnBatch } from "../lib/turn_batch.ts";
+
+const SMALL = 16 * 1024;
+
+function batch(): { batch: TurnBatch; sent: number[][]; sizes: number[] } {
+  const sent: number[][] = [], sizes: number[] = [];
+  const it = new TurnBatch({
+    hand: (bytes) => {
+      sizes.push(bytes.length);
+      sent.push([...bytes.subarray(0, 8)]);
+    },
+  });
+  return { batch: it, sent, sizes };
+}
+
+const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
+
+test("TurnBatch joins the small writes of one turn, in order", async () => {
+  const { batch: it, sent } = batch();
+  it.write(bytes(1, 2));
+  it.write(bytes(3));
+  it.write(bytes(4, 5));
+  assertEquals([sent, it.bytes], [[], 5]);
+  await undefined;
+  assertEquals([sent, it.bytes], [[[1, 2, 3, 4, 5]], 0]);
+  it.write(bytes(6));
+  await undefined;
+  assertEquals(sent, [[1, 2, 3, 4, 5], [6]]);
+});
+
+test("TurnBatch hands one small write over as it is", async () => {
+  const handed: Uint8Array[] = [];
+  const it = new TurnBatch({ hand: (bytes) => handed.push(bytes) });
+  const own = bytes(1);
+  it.write(own);
+  await undefined;
+  assertEquals(handed.length, 1);
+  assertEquals(handed[0] === own, true);
+});
+
+test("TurnBatch sends a large write at once, after what came before it", () => {
+  const { batch: it, sizes } = batch();
+  it.write(bytes(1));
+  it.write(new Uint8Array(SMALL + 1));
+  assertEquals(sizes, [1, SMALL + 1]);
+  assertEquals(it.bytes, 0);
+});
+
+test("TurnBatch does not let more than 16 KiB wait", () => {
+  const { batch: it, sizes } = batch();
+  it.write(new Uint8Array(SMALL));
+  assertEquals(sizes, []);
+  it.write(bytes(1));
+  assertEquals(sizes, [SMALL + 1]);
+});
+
+test("TurnBatch.flush() sends at once, and the end of the turn sends nothing more", async () => {
+  const { batch: it, sent } = batch();
+  it.write(bytes(1));
+  it.flush();
+  it.flush();
+  await undefined;
+  assertEquals(sent, [[1]]);
+});
+
+test("TurnBatch.clear() drops what waits", async () => {
+  const { batch: it, sent } = batch();
+  it.write(bytes(1));
+  it.clear();
+  assertEquals(it.bytes, 0);
+  await undefined;
+  assertEquals(sent, []);
+  it.write(bytes(2));
+  await undefined;
+  assertEquals(sent, [[2]]);
+});
+
+test("While a chunk is lent, and another within that, nothing is sent; then all batches are at once", async () => {
+  const a = batch(), b = batch();
+  beginReceiving();
+  a.batch.write(bytes(1));
+  beginReceiving();
+  b.batch.write(bytes(2));
+  endReceiving();
+  await undefined;
+  assertEquals([a.sent, b.sent], [[], []]);
+  endReceiving();
+  assertEquals([a.sent, b.sent], [[[1]], [[2]]]);
+});
