@@ -33,10 +33,10 @@ const LOG = "docs/mutations.md";
 /** What the tests need of the tree. */
 const NEEDED = ["lib", "tests", "mod.ts", "deno.json", "package.json", "tsconfig.json"];
 
-/** The fast tests: those which need no network, no process and no clock but a fake one, and look at code as it runs. */
+/** The fast tests: units, and connections over fake sockets. Those which look at texts or weigh memory are not among them. */
 const TESTS = filesBelow("tests", "_test.ts").filter((file) =>
   /^tests\/(liveness\/|time\/|\w+$)/.test(file.replace(/\.ts$/, "")) &&
-  !/\b(readme|tidy|surface|docs)_test/.test(file)
+  !/\b(readme|tidy|surface|docs|memory)_test/.test(file)
 );
 
 /** The one module that a copy runs: a process for each test file would take five times as long. */

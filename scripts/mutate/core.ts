@@ -203,8 +203,8 @@ export const CORE: readonly Mutation[] = [
   ...of("lib/liveness/watch.ts", [
     [
       "heartbeats count as messages for the idle time",
-      "return this.messageAt + this.#policy.idleTimeout;",
-      "return this.heartbeat.heardAt + this.#policy.idleTimeout;",
+      "this.messageAt + this.#policy.idleTimeout;",
+      "this.heartbeat.heardAt + this.#policy.idleTimeout;",
     ],
     ["each byte gives a message more time", "if (!ended && this.#frameAt !== Infinity) return false;", ""],
     [
@@ -234,6 +234,29 @@ export const CORE: readonly Mutation[] = [
       "the time to leave starts again and again",
       "if (this.#closing && this.#partedAt === Infinity) this.#partedAt = now;",
       "if (this.#closing) this.#partedAt = now;",
+    ],
+    [
+      "the idle time runs while we do not read",
+      "return this.#held ? Infinity : this.messageAt",
+      "return this.messageAt",
+    ],
+    [
+      "a message's time runs while we do not read",
+      `    if (this.#held) return Infinity;
+`,
+      "",
+    ],
+    [
+      "after we read again a message has no time of its own",
+      `    if (this.#frameAt < Infinity) this.#frameAt = now;
+`,
+      "",
+    ],
+    [
+      "after we read again the idle time does not begin anew",
+      `    if (held) return;
+    this.messageAt = now;`,
+      "    if (held) return;",
     ],
     [
       "a learned interval is not put in force",

@@ -44,7 +44,7 @@ export function waysOf(manner: Manner, dialect: Dialect): Ways {
     beatsEvery: Infinity,
     floods: manner === "floods-pings",
     forges: manner === "floods-pongs",
-    trickles: manner === "trickles",
+    trickles: manner === "trickles" || manner === "floods-tokens",
   };
 }
 

@@ -30,10 +30,10 @@ export interface Pace {
   readonly length: number;
 }
 
-/** Draws the pace: some ten intervals, half a minute to four minutes. */
+/** Draws the pace: some intervals, a quarter of a minute to two minutes. */
 export function drawPace(lots: Lots): Pace {
   const interval = lots.scale(1_000, 20_000);
-  return { interval, length: Math.min(240_000, Math.max(30_000, interval * lots.real(4, 12))) };
+  return { interval, length: Math.min(120_000, Math.max(15_000, interval * lots.real(3, 7))) };
 }
 
 /** Draws the dialect of a server and its clients. */

@@ -17,7 +17,6 @@ export class Trace {
 
   /** Adds a line if lines are kept. Ask {@linkcode on} first where making `event` costs something. */
   add(time: number, who: string, event: string): void {
-    if ((globalThis as any).LOUD) console.log(time,who,event);
     if (this.on) this.lines.push(`${Math.round(time * 1000) / 1000} ${who} ${event}`);
   }
 

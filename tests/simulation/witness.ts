@@ -51,6 +51,8 @@ const TICK = 10;
 const EXCUSES = 3;
 const SPREAD = 0.2;
 const EPSILON = 1;
+/** Round trips that the longest message takes through the smallest buffers. */
+const MOST_ROUNDS = 6;
 
 /** Watches one end of the library. */
 export class Witness {
@@ -305,12 +307,14 @@ export class Witness {
         if (now < this.#sentAt + idleTimeout - EPSILON) this.#violated("idle-timeout came too soon");
         return;
       case "frame-timeout": {
-        const began = Math.max(this.#frameAt, this.#deafUntil, this.#lastAbsence?.end ?? 0);
         if (this.#deaf) this.#violated("blamed for a slow message a peer that it does not read");
-        if (trickles) return;
-        if (now < began + frameTimeout - EPSILON) {
-          this.#violated(`blamed a peer for a slow message, though it read for ${now - began} ms only`);
+        if (now < Math.max(this.#frameAt, this.#deafUntil) + frameTimeout - EPSILON) {
+          this.#violated("frame-timeout came too soon");
         }
+        // Peers send a message at once: it takes as many round trips as it fills the kernels' buffers.
+        const sent = Math.max(this.#frameAt, this.#deafUntil, this.#lastAbsence?.end ?? 0, this.#clearSince());
+        const came = sent + MOST_ROUNDS * this.#roundTrip + EPSILON;
+        if (!trickles && came < now) this.#violated(`blamed a peer for a slow message, which had come by ${came}`);
         return;
       }
       case "write-stalled": {

@@ -21,13 +21,11 @@ export interface Event {
   run: (() => void) | undefined;
 }
 
-/** Steps in which promises settle: more than the longest chain of them has. */
-const HOPS = 24;
+/** Steps in which a promise settles that others wait for: more than the longest chain has in which nothing else happens. */
+const HOPS = 10;
 
-/** A rule that was broken. */
-export class Violation extends Error {
-  override readonly name = "Violation";
-}
+/** More events than this at one instant are a loop without end. */
+const CROWD = 50_000;
 
 /** Everything in a run shares one. */
 export class World {
@@ -38,6 +36,8 @@ export class World {
   observe: (process: Process | undefined) => void = () => {};
   /** Dials under way: the network settles promises then. */
   dialling = 0;
+  /** Counts what applications do. */
+  activity = 0;
   /** The process that ran last in this event. */
   entered: Process | undefined;
   /** The latest event is the last element. */
@@ -95,6 +95,7 @@ export class World {
   /** Lets time pass up to `until`, or until `enough` says so. */
   async run(until: number, enough?: () => boolean): Promise<void> {
     const events = this.#events;
+    let crowd = 0;
     while (this.#violations.length === 0) {
       const event = events[events.length - 1];
       if ((event === undefined || event.at > this.now) && this.#turns.length > 0) {
@@ -114,7 +115,10 @@ export class World {
       events.pop();
       const { run, process } = event;
       if (run === undefined || process?.dead) continue;
-      if (event.at > this.now) this.now = event.at;
+      if (event.at > this.now) {
+        this.now = event.at;
+        crowd = 0;
+      } else if (++crowd > CROWD) this.violated("time stands still");
       if (process === undefined) run();
       else if (process.away) {
         process.withhold(event, run);
@@ -127,7 +131,11 @@ export class World {
   }
 
   async #settle(): Promise<void> {
-    for (let i = 0; i < HOPS; i++) await undefined;
+    // A loop over many messages takes many steps, but does something in each round.
+    for (let before = -1; before !== this.#order + this.activity;) {
+      before = this.#order + this.activity;
+      for (let i = 0; i < HOPS; i++) await undefined;
+    }
     const { entered } = this;
     this.entered = undefined;
     this.observe(entered);
