@@ -308,11 +308,14 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
 
   hand(bytes: Uint8Array): void {
     if (this.#over) return;
-    if (!this.socket.write(bytes)) this.watch.stall.waiting(this.#clock.now());
-    // What waited for these bytes need not wait for the socket, which says no more of bytes that it has not kept.
-    else if (this.pulse.waiting) this.pulse.emptied(this.#clock.now());
-    else return;
-    this.#rearm();
+    if (!this.socket.write(bytes)) {
+      this.watch.stall.waiting(this.#clock.now());
+      this.#wheel.hasten(this.#entry, this.watch.stall.deadline(this.#wheel.pause));
+    } else if (this.pulse.waiting) {
+      // The socket says no more of bytes that it has not kept.
+      this.pulse.emptied(this.#clock.now());
+      this.#rearm();
+    }
   }
 
   /** Tells of a pause of ours, once. */

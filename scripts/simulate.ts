@@ -40,7 +40,9 @@ for (let seed = base; seed < base + seeds; seed++) {
   break;
 }
 const seconds = (performance.now() - start) / 1000;
-console.log(`seeds ${base} to ${base + seeds - 1}: ${failed} failed, ${Math.round(seeds / seconds)} seeds a second`);
+console.log(
+  `seeds ${base} to ${base + seeds - 1}: ${failed} failed, ${Math.round(seeds / seconds)} seeds a second`,
+);
 process.exit(failed === 0 ? 0 : 1);
 
 /** Runs a seed again and prints its trace. Returns whether a rule was broken. */

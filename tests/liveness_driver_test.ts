@@ -322,13 +322,16 @@ test("A message that has begun must end in time, however it trickles", () => {
 });
 
 test("A large message may take longer than frameTimeout while it flows at 1 KiB/s", () => {
-  const { clock, socket, log } = watched({ frameTimeout: 1_000, protocol: lines({ maxLineBytes: 300_000 }) });
+  const { clock, socket, log } = watched({
+    heartbeat: false,
+    frameTimeout: 1_000,
+    protocol: lines({ maxLineBytes: 300_000 }),
+  });
   for (let i = 0; i < 50; i++) {
     socket.receive(new Uint8Array(4_000).fill(120));
     clock.advance(1_000);
-    if (log.some((entry) => entry.includes("timeout"))) break;
   }
-  assert(!log.some((entry) => entry.includes("frame")), `${log}`);
+  assertEquals(log, []);
 });
 
 test("The next message has a deadline of its own", () => {
@@ -360,7 +363,11 @@ test("A peer in question that is asked once more was told of once", () => {
   assertEquals(told, ["suspect", "healthy"]);
 });
 
-for (const [what, options] of [["idle-timeout", { idleTimeout: 100 }], ["frame-timeout", { frameTimeout: 100 }]] as const) {
+for (
+  const [what, options] of [["idle-timeout", { idleTimeout: 100 }], ["frame-timeout", {
+    frameTimeout: 100,
+  }]] as const
+) {
   test(`No ${what} while we do not read, and a whole one afterwards`, async () => {
     const { clock, socket, connection, log } = watched({ heartbeat: false, maxInboundBytes: 10, ...options });
     let take = () => {};

@@ -20,7 +20,7 @@ test("A ping is answered in the same turn, with the rest", () => {
   assertEquals(socket.sent, ["a\nPONG\nb\n"]);
 });
 
-test("A peer that pings more often than it may is closed, and told why", () => {
+test("A peer that pings more often than it may is closed, and its close reason says why", () => {
   const { clock, socket, ends } = talking({ minPingGap: 1_000 });
   for (let i = 0; i < 100; i++) {
     socket.receive("PING\n");

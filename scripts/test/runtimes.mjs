@@ -29,6 +29,9 @@ const RUNTIME_LIMIT = 300_000;
  */
 const ASIDE = /^tests\/conformance\//;
 
+/** Files that run last and alone, since they measure what a neighbour feels. */
+const ALONE = /^tests\/faults\//;
+
 /** A file that takes longer than this is named, since it costs everybody on every run, in milliseconds. */
 const SLOW = 20_000;
 
@@ -193,9 +196,10 @@ export async function runSuite(name, files, { verbose }) {
   };
   try {
     await Promise.all([
-      runLane(files.filter((file) => !ASIDE.test(file))),
+      runLane(files.filter((file) => !ASIDE.test(file) && !ALONE.test(file))),
       runLane(files.filter((file) => ASIDE.test(file))),
     ]);
+    await runLane(files.filter((file) => ALONE.test(file)));
   } finally {
     rmSync(reports, { recursive: true, force: true });
   }

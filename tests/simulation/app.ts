@@ -91,7 +91,8 @@ export class App {
     this.connection = connection;
     this.witness = witness;
     this.plan = plan;
-    this.#asks = dialect !== "raw";
+    // A token that answers one in raw bytes is left out when data has just been sent, and who asks on demand may ask then.
+    this.#asks = dialect !== "raw" && dialect !== "answered";
     this.sent = new Course(dialect);
     this.taken = new Course(dialect);
     this.#freed = new Promise((resolve) => this.#free = resolve);
@@ -220,8 +221,9 @@ export class App {
       this.owed--;
       if (error !== this.connection.signal.reason) this.#wrong(`a send failed with ${error}`);
     });
-    if (this.connection.stats().messagesSent === before) this.sent.place -= typeof message === "string" ? 1 : size;
-    else this.witness.message();
+    if (this.connection.stats().messagesSent === before) {
+      this.sent.place -= typeof message === "string" ? 1 : size;
+    } else this.witness.message();
     return accepted;
   }
 

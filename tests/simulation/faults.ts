@@ -41,22 +41,28 @@ export function planFaults(scene: Scene, victims: Victims, interval: number): vo
 type Fault = (scene: Scene, victims: Victims, lots: Lots, lasts: number) => void;
 
 const onRoute = (act: (scene: Scene, route: Route, lots: Lots, lasts: number) => void): Fault =>
-(scene, _, lots, lasts) => {
+(
+  scene,
+  _,
+  lots,
+  lasts,
+) => {
   const { living } = scene.net;
   if (living.length > 0) act(scene, lots.pick(living), lots, lasts);
 };
 
-const onProcess = (act: (process: Process, lots: Lots, lasts: number) => void): Fault =>
-(_, { residents }, lots, lasts) => act(lots.pick(residents).process, lots, lasts);
+const onProcess =
+  (act: (process: Process, lots: Lots, lasts: number) => void): Fault => (_, { residents }, lots, lasts) =>
+    act(lots.pick(residents).process, lots, lasts);
 
-const onServer = (act: (server: LibServer, lots: Lots, lasts: number) => void): Fault =>
-(_, { servers }, lots, lasts) => {
-  const up = servers.filter((server) => server.up);
-  if (up.length === 0) return;
-  const server = lots.pick(up);
-  // A server that is told something does it itself; one that is killed does not.
-  act(server, lots, lasts);
-};
+const onServer =
+  (act: (server: LibServer, lots: Lots, lasts: number) => void): Fault => (_, { servers }, lots, lasts) => {
+    const up = servers.filter((server) => server.up);
+    if (up.length === 0) return;
+    const server = lots.pick(up);
+    // A server that is told something does it itself; one that is killed does not.
+    act(server, lots, lasts);
+  };
 
 const cutOne = onRoute(({ net, world }, route, lots, lasts) => {
   net.cut(route, lots.pick(DIRECTIONS));
@@ -69,7 +75,8 @@ const cutAll: Fault = ({ net, world }, _, lots, lasts) => {
 };
 
 const shapeOne = onRoute(({ net }, route, lots, lasts) =>
-  net.shape(route, drawWeather(lots, lasts), lots.pick(DIRECTIONS)));
+  net.shape(route, drawWeather(lots, lasts), lots.pick(DIRECTIONS))
+);
 
 const shapeAll: Fault = ({ net }, _, lots, lasts) => net.shapeAll(drawWeather(lots, lasts / 4));
 
@@ -79,16 +86,17 @@ const stop = onProcess((process, _, lasts) => process.leave(lasts));
 
 const busy = onProcess((process, _, lasts) => process.busy = lasts);
 
-const stutter = onProcess((process, lots, lasts) => {
-  const { world } = process;
+const stutter: Fault = (scene, { residents }, lots, lasts) => {
+  const { world } = scene;
+  const { process } = lots.pick(residents);
   const gap = lots.scale(50, 5_000);
   let times = lots.int(3, 15);
   const again = () => {
     process.leave(lasts / 4);
-    if (--times > 0) world.at(world.now + lasts / 4 + gap, undefined, again);
+    if (--times > 0 && !scene.over) world.at(world.now + lasts / 4 + gap, undefined, again);
   };
   again();
-});
+};
 
 const jump: Fault = ({ world }, _, lots) => {
   wallClock.offset += lots.real(-1e9, 1e9);

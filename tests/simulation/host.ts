@@ -231,7 +231,9 @@ export class HostSocket implements Socket, SocketHandler, Held {
 
   close(error?: Error): void {
     this.process.tell(() => {
-      if (this.process.world.trace.on) this.#say(`is closed${error === undefined ? "" : ` by ${error.message}`}`);
+      if (this.process.world.trace.on) {
+        this.#say(`is closed${error === undefined ? "" : ` by ${error.message}`}`);
+      }
       if (this.droppedAt === Infinity) this.droppedAt = this.process.world.now;
       this.process.held.delete(this);
       this.over = true;

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type Direction, type MemoryLink, type MemoryNetwork, type Weather } from "../../lib/transport/memory.ts";
+import type { Direction, MemoryLink, MemoryNetwork, Weather } from "../../lib/transport/memory.ts";
 import type { Target, TcpAddress } from "../../lib/transport/transport.ts";
 import type { HostSocket } from "./host.ts";
 import type { World } from "./world.ts";
@@ -91,7 +91,8 @@ export class Net {
   /** Those that may still be faulted. */
   get living(): Route[] {
     return this.#routes.filter(({ client, server }) =>
-      (client !== undefined && client.droppedAt === Infinity) || (server !== undefined && server.droppedAt === Infinity)
+      (client !== undefined && client.droppedAt === Infinity) ||
+      (server !== undefined && server.droppedAt === Infinity)
     );
   }
 
@@ -103,7 +104,7 @@ export class Net {
       route = new Route(`#${this.#routes.length + 1}`, link, this.#weather);
       const target = (link.target as TcpAddress).port;
       for (const direction of this.#cut) for (const way of route.ways(direction)) way.cut = true;
-      if (this.#down.includes(target)) for (const way of route.ways("both")) way.cut = true;
+      if (this.#down.includes(target)) { for (const way of route.ways("both")) way.cut = true; }
       this.#byPort.set(port, route);
       this.#routes.push(route);
     }
@@ -114,7 +115,9 @@ export class Net {
   shapeAll(weather: Weather): void {
     this.#weather = weather;
     this.network.shape(weather);
-    for (const route of this.#routes) for (const way of route.ways("both")) way.shape(this.#world.now, weather);
+    for (const route of this.#routes) {
+      for (const way of route.ways("both")) way.shape(this.#world.now, weather);
+    }
     this.#say("net", `weather ${told(weather)}`);
   }
 

@@ -6,7 +6,7 @@
 
 import { connect } from "../../lib/client.ts";
 import type { Connection } from "../../lib/connection.ts";
-import { type CloseReason, ConnectionError } from "../../lib/errors.ts";
+import type { CloseReason, ConnectionError } from "../../lib/errors.ts";
 import { serve, type Server } from "../../lib/server.ts";
 import type { Socket, TcpAddress } from "../../lib/transport/transport.ts";
 import type { Observer } from "../../lib/observer.ts";
@@ -100,7 +100,13 @@ export class LibServer implements Resident {
       { ...options, hostname, port, transport, clock: process, observer },
       (connection) => {
         const { witness } = net.route((connection.remoteAddress as TcpAddress).port).server!;
-        const app = new App(process, connection, witness!, drawApp(this.#scene.lots, this.#scene.length, true), this.#dialect);
+        const app = new App(
+          process,
+          connection,
+          witness!,
+          drawApp(this.#scene.lots, this.#scene.length, true),
+          this.#dialect,
+        );
         this.#scene.apps.push(app);
         this.#apps.push(app);
         return app.begin();
@@ -150,7 +156,8 @@ export class LibServer implements Resident {
 
   /** Whether it is up. */
   get up(): boolean {
-    return this.#server !== undefined && !this.process.dead && !this.process.away && this.#stopsBy === Infinity;
+    return this.#server !== undefined && !this.process.dead && !this.process.away &&
+      this.#stopsBy === Infinity;
   }
 
   goHome(): void {
@@ -177,7 +184,9 @@ export class LibServer implements Resident {
     if (this.#scene.over) return;
     this.process = this.#newProcess();
     this.process.tell(() =>
-      void this.start().catch((error) => this.#scene.world.violated(`${this.process.name} could not start: ${error}`))
+      void this.start().catch((error) =>
+        this.#scene.world.violated(`${this.process.name} could not start: ${error}`)
+      )
     );
   }
 
@@ -225,7 +234,6 @@ export class LibClient implements Resident {
   }
 
   goHome(): void {
-    const { process } = this;
     if (this.#app === undefined || this.#app.witness.ended) return;
     this.#app.stop();
     this.#app.acts.aborts = true;
@@ -244,7 +252,12 @@ export class LibClient implements Resident {
     const observer = observe(process, (_, reason) => app === undefined ? early = reason : ended(app, reason));
     let connection: Connection<Message, Message>;
     try {
-      connection = await connect<Message, Message>(this.#target, { ...options, transport, clock: process, observer });
+      connection = await connect<Message, Message>(this.#target, {
+        ...options,
+        transport,
+        clock: process,
+        observer,
+      });
     } catch (error) {
       const { code } = error as ConnectionError;
       if (code !== "connect-failed" && code !== "connect-timeout") {
@@ -257,6 +270,7 @@ export class LibClient implements Resident {
     this.#scene.apps.push(app);
     if (early !== undefined) ended(app, early);
     else void app.begin();
+    if (this.#scene.over) this.goHome();
     await connection.closed;
   }
 }

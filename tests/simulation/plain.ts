@@ -97,14 +97,16 @@ export class PlainPeer implements SocketHandler {
         this.#matched = 0;
       }
     }
-    if (!this.#gone) for (; pings > 0; pings--) this.#socket.write(PONG);
+    if (!this.#gone) { for (; pings > 0; pings--) this.#socket.write(PONG); }
   }
 
   written(): void {}
 
   end(): void {
     // One that is deaf or has vanished does not even notice that we go.
-    if (this.#manner !== "deaf" && this.#manner !== "vanishes" && this.#manner !== "silent") this.#socket.shutdown();
+    if (this.#manner !== "deaf" && this.#manner !== "vanishes" && this.#manner !== "silent") {
+      this.#socket.shutdown();
+    }
   }
 
   close(): void {

@@ -41,17 +41,30 @@ export function drawDialect(lots: Lots): Dialect {
   return lots.pick(["lines", "lines", "lines", "raw", "chunk", "anywhere", "answered"]);
 }
 
+/** What a side sends by itself. */
+export interface Duty {
+  readonly sendEvery: number;
+  readonly steady: boolean;
+}
+
+/** Draws what a side sends by itself. */
+export function drawDuty(lots: Lots, { interval }: Pace): Duty {
+  const sendEvery = lots.chance(0.65) ? Infinity : Math.floor(interval * lots.real(0.2, 1));
+  return { sendEvery, steady: sendEvery < Infinity && lots.chance(0.5) };
+}
+
 /**
  * Draws the settings of one side.
  *
  * @param peerGap Least time between two pings of the peers.
- * @param peerBeats How often the peer sends by itself.
+ * @param peerBeats How often the peers send by themselves.
  */
 export function drawSide(
   lots: Lots,
   pace: Pace,
   dialect: Dialect,
   side: "client" | "server",
+  { sendEvery, steady }: Duty,
   peerGap: number,
   peerBeats: number,
 ): Side {
@@ -59,15 +72,13 @@ export function drawSide(
   const interval = lots.chance(0.06) ? Infinity : Math.floor(around * lots.real(0.5, 1.5));
   const learns = side === "client" && interval < Infinity && lots.chance(0.12);
   const range: IntervalRange = { min: interval, max: Math.floor(interval * lots.real(1, 4)) };
-  const sendEvery = lots.chance(0.65) ? Infinity : Math.floor(around * lots.real(0.2, 1));
-  const steady = sendEvery < Infinity && lots.chance(0.5);
   // Without answers only a peer that beats by itself may be given up.
   const answered = dialect === "lines" || (dialect === "answered" && side === "client");
   const owed = answered || peerBeats * 1.3 < interval;
   const timeout = !owed || lots.chance(0.06) ? Infinity : lots.scale(300, Math.max(600, around));
   const adaptive = dialect === "lines" && timeout < Infinity && lots.chance(0.3);
   const minTimeout = adaptive ? Math.floor(timeout * lots.real(0.2, 1)) : timeout;
-  const off = lots.chance(0.04);
+  const off = sendEvery === Infinity && lots.chance(0.06);
   const heartbeat: HeartbeatOptions | false = off ? false : {
     interval: learns ? range : interval,
     timeout: adaptive ? { min: minTimeout, max: timeout } : timeout,
@@ -89,7 +100,6 @@ export function drawSide(
     maxOutboundBytes: lots.scale(2_000, 60_000),
   };
   const protocol = protocolOf(dialect, side);
-  const steadyGap = Math.min(off || learns ? interval : interval, sendEvery);
   return {
     options: {
       protocol,
@@ -115,6 +125,6 @@ export function drawSide(
       forges: false,
       trickles: false,
     },
-    pingGap: off ? Infinity : steadyGap,
+    pingGap: off ? Infinity : Math.min(interval, sendEvery),
   };
 }

@@ -138,7 +138,9 @@ export class Process implements Clock {
   leave(length: number, how = "is stopped"): void {
     if (this.dead) return;
     this.#backAt = Math.max(this.now(), this.world.now) + length;
-    if (this.world.trace.on) this.world.trace.add(this.world.now, this.name, `${how} for ${Math.round(length)}`);
+    if (this.world.trace.on) {
+      this.world.trace.add(this.world.now, this.name, `${how} for ${Math.round(length)}`);
+    }
     if (this.away) return;
     this.away = true;
     this.#leftAt = this.world.now;

@@ -7,10 +7,10 @@
 
 import { memoryNetwork } from "../../lib/transport/memory.ts";
 import type { TcpAddress } from "../../lib/transport/transport.ts";
-import { planFaults, drawWeather, wallClock } from "./faults.ts";
+import { drawWeather, planFaults, wallClock } from "./faults.ts";
 import { Net } from "./net.ts";
 import { LibClient, LibServer, Plain, type Resident, type Scene } from "./peers.ts";
-import { drawDialect, drawPace, drawSide, type Side } from "./plan.ts";
+import { drawDialect, drawDuty, drawPace, drawSide } from "./plan.ts";
 import { MANNERS } from "./plain.ts";
 import { World } from "./world.ts";
 
@@ -62,27 +62,26 @@ async function play(world: World): Promise<void> {
   // What is learned of a path is kept by its target for as long as this process lives: each run has targets of its own.
   const hostname = `run-${++runs}`;
   world.observe = (process) => {
-    for (const { witness } of scene.apps) if (witness.socket.process === process && !witness.ended) witness.step();
+    for (const { witness } of scene.apps) {
+      if (witness.socket.process === process && !witness.ended) witness.step();
+    }
   };
   let clients = 0;
   for (let s = lots.chance(0.75) ? 1 : 2; s > 0; s--) {
     const target: TcpAddress = { hostname, port: 1000 + s };
     const dialect = drawDialect(lots);
     const guests = lots.pick([1, 1, 2, 2, 3]);
-    // Each side has to know how often the other pings, and beats.
-    const beats = drawSide(lots.fork(), pace, dialect, "server", Infinity, Infinity);
-    const sides: Side[] = [];
-    for (let c = 0; c < guests; c++) {
-      sides.push(drawSide(lots, pace, dialect, "client", Infinity, beats.ways.beatsEvery));
-    }
+    // Each side has to know how often the other beats.
+    const duty = drawDuty(lots, pace), duties = Array.from({ length: guests }, () => drawDuty(lots, pace));
+    const slowest = Math.max(...duties.map(({ sendEvery }) => sendEvery));
+    const sides = duties.map((own) => drawSide(lots, pace, dialect, "client", own, Infinity, duty.sendEvery));
     if (lots.chance(0.12)) {
       const plain = new Plain(`p${target.port}`, scene, lots.pick(MANNERS), dialect);
       residents.push(plain);
       await plain.serve(target);
     } else {
-      const slowest = Math.max(...sides.map(({ ways }) => ways.beatsEvery));
       const gap = Math.min(...sides.map(({ pingGap }) => pingGap));
-      const drawn = drawSide(lots, pace, dialect, "server", gap, slowest);
+      const drawn = drawSide(lots, pace, dialect, "server", duty, gap, slowest);
       const server = new LibServer(scene, target, dialect, drawn);
       servers.push(server);
       residents.push(server);
@@ -124,7 +123,9 @@ async function goHome(scene: Scene, residents: readonly Resident[]): Promise<voi
   for (const resident of residents) {
     resident.check();
     const { process } = resident;
-    if (!process.dead && process.pending !== 0) world.violated(`${process.name} has ${process.pending} timers left`);
+    if (!process.dead && process.pending !== 0) {
+      world.violated(`${process.name} has ${process.pending} timers left`);
+    }
   }
   if (net.network.links.length > 0) {
     world.violated(`${net.network.links.length} connections are left in the network`);

@@ -87,7 +87,12 @@ export class Witness {
     this.#socket = socket;
     this.#rules = rules;
     const now = socket.process.now();
-    this.openedAt = this.#heardAt = this.#emptyAt = this.#deafUntil = this.#messageAt = now;
+    this.openedAt =
+      this.#heardAt =
+      this.#emptyAt =
+      this.#deafUntil =
+      this.#messageAt =
+        now;
   }
 
   get ended(): boolean {
@@ -114,9 +119,10 @@ export class Witness {
     this.check();
     const now = this.#now;
     this.#heardAt = this.#messageAt = now;
-    this.#pings = [];
+    // What comes in the very instant in which we asked on demand is no answer to that.
+    this.#pings = this.#pings.filter((at) => this.#probed && at === now);
     this.#askedBy = Infinity;
-    this.#probed = false;
+    if (this.#pings.length === 0) this.#probed = false;
     this.#bytesIn += chunk.length;
     const lf = chunk.lastIndexOf(10);
     if (lf === chunk.length - 1) this.#frameAt = Infinity;
@@ -157,8 +163,9 @@ export class Witness {
       return;
     }
     if (!waited) {
+      // The time for an answer runs once nothing waits any more.
       const asked = this.#askedByNow();
-      if (asked <= now) this.#askedBy = asked;
+      if (asked < now) this.#askedBy = asked;
     }
     if (!waited || progress) this.#waitsSince = now;
   }
@@ -179,7 +186,9 @@ export class Witness {
 
   /** The connection has ended, it says. */
   judged(reason: CloseReason): void {
-    if (this.#reason !== undefined) return this.#violated(`ended twice: ${this.#reason.code}, ${reason.code}`);
+    if (this.#reason !== undefined) {
+      return this.#violated(`ended twice: ${this.#reason.code}, ${reason.code}`);
+    }
     this.check();
     this.#reason = reason;
     this.#judge(reason, this.#socket.peer?.ways ?? UNKNOWN);
@@ -205,7 +214,10 @@ export class Witness {
       }
     }
     const { interval, timeout } = connection.heartbeat;
-    const [[minInterval, maxInterval], [minTimeout, maxTimeout]] = [this.#rules.interval, this.#rules.timeout];
+    const [[minInterval, maxInterval], [minTimeout, maxTimeout]] = [
+      this.#rules.interval,
+      this.#rules.timeout,
+    ];
     if (interval < minInterval || interval > maxInterval || timeout < minTimeout || timeout > maxTimeout) {
       this.#violated(`has an interval of ${interval} and a timeout of ${timeout}, out of their bounds`);
     }
@@ -227,17 +239,27 @@ export class Witness {
     const { interval, timeout } = this.#connection!.heartbeat;
     const waits = this.#waitsSince < Infinity;
     const respite = SPREAD * interval;
-    let soonest: [string, number] = ["max-age", this.#past(this.openedAt + 1.1 * maxAge + maxAgeGrace)];
+    let soonest: [string, number] = ["nothing", Infinity];
     const consider = (what: string, bound: number) => {
       if (bound < soonest[1]) soonest = [what, bound];
     };
-    if (waits) consider("write-stalled", this.#excused(this.#waitsSince + writeTimeout, this.#waitsSince, writeTimeout, 0));
+    if (waits) {
+      consider(
+        "write-stalled",
+        this.#excused(this.#waitsSince + writeTimeout, this.#waitsSince, writeTimeout, 0),
+      );
+    }
     if (this.#closingAt < Infinity) {
-      if (!waits) consider("close-timeout", this.#past(Math.max(this.#closingAt, this.#emptyAt) + closeTimeout));
+      if (!waits) {
+        consider("close-timeout", this.#past(Math.max(this.#closingAt, this.#emptyAt) + closeTimeout));
+      }
       return soonest;
     }
+    consider("max-age", this.#past(this.openedAt + 1.1 * maxAge + maxAgeGrace));
     const mute = this.#deaf || this.#peerEnded || (this.#socket.finished && answersPings);
-    if (!this.#deaf) consider("idle-timeout", this.#past(Math.max(this.#messageAt, this.#deafUntil) + idleTimeout));
+    if (!this.#deaf) {
+      consider("idle-timeout", this.#past(Math.max(this.#messageAt, this.#deafUntil) + idleTimeout));
+    }
     if (!mute && interval < Infinity && timeout < Infinity) {
       let asked = this.#askedByNow();
       const last = this.#lastAbsence?.end ?? -Infinity;
@@ -249,7 +271,10 @@ export class Witness {
 
   #askedByNow(): number {
     if (this.#waitsSince < Infinity || this.#connection === undefined) return this.#askedBy;
-    return Math.min(this.#askedBy, Math.max(this.#emptyAt, this.#heardAt + this.#connection.heartbeat.interval));
+    return Math.min(
+      this.#askedBy,
+      Math.max(this.#emptyAt, this.#heardAt + this.#connection.heartbeat.interval),
+    );
   }
 
   /** The latest that `bound` can become by our own absences after `since`. */
@@ -269,8 +294,9 @@ export class Witness {
 
   /** `bound`, or the end of the absence in which it fell. */
   #past(bound: number): number {
-    for (const { start, end } of this.#absences) if (start <= bound && bound < end) return end;
-    return bound;
+    let past = bound;
+    for (const { start, end } of this.#absences) if (start <= past && past < end) past = end;
+    return past;
   }
 
   #judge({ code, facts }: CloseReason, { answers, floods, forges, trickles, beatsEvery }: Ways): void {
@@ -294,13 +320,18 @@ export class Witness {
         return;
       case "too-many-pings":
       case "too-many-messages":
-        if (!floods) this.#violated(`ended with ${code} a peer that keeps to the rules`);
+        // Those of a peer that waited to be accepted while we were away come all at once.
+        if (!floods && this.openedAt !== this.#absences.find(({ end }) => end === this.openedAt)?.end) {
+          this.#violated(`ended with ${code} a peer that keeps to the rules`);
+        }
         return;
       case "max-age":
         if (now < this.openedAt + 0.9 * maxAge) this.#violated("aged too soon");
         return;
       case "close-timeout":
-        if (now < this.#closingAt + this.#rules.closeTimeout - EPSILON) this.#violated("close-timeout came too soon");
+        if (now < this.#closingAt + this.#rules.closeTimeout - EPSILON) {
+          this.#violated("close-timeout came too soon");
+        }
         return;
       case "idle-timeout":
         if (this.#deaf) this.#violated("ended as idle a peer that it does not read");
@@ -312,9 +343,16 @@ export class Witness {
           this.#violated("frame-timeout came too soon");
         }
         // Peers send a message at once: it takes as many round trips as it fills the kernels' buffers.
-        const sent = Math.max(this.#frameAt, this.#deafUntil, this.#lastAbsence?.end ?? 0, this.#clearSince());
+        const sent = Math.max(
+          this.#frameAt,
+          this.#deafUntil,
+          this.#lastAbsence?.end ?? 0,
+          this.#clearSince(),
+        );
         const came = sent + MOST_ROUNDS * this.#roundTrip + EPSILON;
-        if (!trickles && came < now) this.#violated(`blamed a peer for a slow message, which had come by ${came}`);
+        if (!trickles && came < now) {
+          this.#violated(`blamed a peer for a slow message, which had come by ${came}`);
+        }
         return;
       }
       case "write-stalled": {
@@ -326,13 +364,17 @@ export class Witness {
       case "heartbeat-timeout": {
         if (this.#deaf) this.#violated("gave up a peer that it does not read");
         if (this.#peerEnded) this.#violated("gave up for its silence a peer that has finished");
-        const from = this.#probed ? this.#pings[0]! : this.#heardAt + interval * (1 - SPREAD);
+        // The second of two pongs in a row may be one that was sent twice, which is no sign of life.
+        const heard = Math.min(this.#heardAt, facts!.lastHeardAt);
+        const from = this.#probed ? this.#pings[0]! : heard + interval * (1 - SPREAD);
         // One that has finished cannot ask any more. Only a peer that owes no answer is judged then, by what it owes.
         const mayNotAsk = this.#rules.ping === undefined || this.#socket.finished;
         const asked = this.#pings[0] ?? (mayNotAsk ? from : now);
         if (!forges && now < Math.max(from, this.#rules.steady ? from : asked) + timeout - EPSILON) {
           this.#violated(
-            `gave up too soon: heard at ${this.#heardAt} (${facts?.lastHeardAt}), asked at ${asked}, timeout ${timeout}`,
+            `gave up too soon: heard at ${this.#heardAt} (${
+              facts!.lastHeardAt
+            }), asked at ${asked}, timeout ${timeout}`,
           );
         }
         const clear = this.#clearSince();

@@ -88,8 +88,10 @@ export class World {
 
   /** Events that are still to come. */
   get pending(): number {
-    return this.#events.reduce((sum, { run, process }) =>
-      run === undefined || process?.dead ? sum : sum + 1, 0);
+    return this.#events.reduce(
+      (sum, { run, process }) => run === undefined || process?.dead ? sum : sum + 1,
+      0,
+    );
   }
 
   /** Lets time pass up to `until`, or until `enough` says so. */

@@ -217,7 +217,8 @@ check("close drops the socket: readable ends, writable errors", async ({ client,
   assertStrictEquals(closing, client.closed);
   assertStrictEquals(client.close(), client.closed);
   await closing;
-  assertEquals(await reading, { done: true, value: undefined });
+  const { done, value } = await reading;
+  assertEquals([done, value], [true, undefined]);
   assertStrictEquals(await assertRejects(() => writer.closed), reason);
   assertStrictEquals(await assertRejects(() => writer.write(bytesOf("x"))), reason);
   const read = await server.readable.getReader().read().catch(() => ({ done: true }));
