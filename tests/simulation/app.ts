@@ -96,7 +96,8 @@ export class App {
     this.sent = new Course(dialect);
     this.taken = new Course(dialect);
     this.#freed = new Promise((resolve) => this.#free = resolve);
-    this.acts.careless = plan.careless;
+    // Two who send, and each waits for its own, may be too much together.
+    this.acts.careless = plan.careless || (plan.echo && plan.every < Infinity);
     witness.attach(connection as Connection<unknown, unknown>, this.acts);
     this.owed++;
     connection.closed.then((reason) => {

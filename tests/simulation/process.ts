@@ -106,6 +106,11 @@ export class Process implements Clock {
     return this.#lots.next();
   }
 
+  /** {@linkcode absences}, and the one that is under way. */
+  get allAbsences(): readonly Absence[] {
+    return this.away ? [...this.absences, { start: this.#leftAt, end: this.#backAt }] : this.absences;
+  }
+
   // What applications ask.
 
   /** Calls `then` in `delay` ms. */
@@ -130,7 +135,7 @@ export class Process implements Clock {
 
   /** Runs code of this process. */
   enter(run: () => void): void {
-    this.world.entered = this;
+    this.world.enters(this);
     run();
   }
 

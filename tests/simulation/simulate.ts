@@ -63,7 +63,7 @@ async function play(world: World): Promise<void> {
   const hostname = `run-${++runs}`;
   world.observe = (process) => {
     for (const { witness } of scene.apps) {
-      if (witness.socket.process === process && !witness.ended) witness.step();
+      if ((process === undefined || witness.socket.process === process) && !witness.ended) witness.step();
     }
   };
   let clients = 0;

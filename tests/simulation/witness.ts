@@ -58,7 +58,7 @@ const MOST_ROUNDS = 6;
 export class Witness {
   readonly #socket: HostSocket;
   readonly #rules: Rules;
-  readonly openedAt: number;
+  openedAt: number;
   #connection: Connection<unknown, unknown> | undefined;
   #acts: Acts | undefined;
   #heardAt: number;
@@ -68,6 +68,8 @@ export class Witness {
   /** By when a probe was with the kernel, at the latest. */
   #askedBy = Infinity;
   #probed = false;
+  /** It was asked on demand at the very instant at which it was heard. */
+  #doubtful = false;
   /** When the kernel last took something while something waits. */
   #waitsSince = Infinity;
   #emptyAt: number;
@@ -111,6 +113,15 @@ export class Witness {
   attach(connection: Connection<unknown, unknown>, acts: Acts): void {
     this.#connection = connection;
     this.#acts = acts;
+    // The kernel may have taken it while the process was away.
+    const now = this.#now;
+    if (this.#bytesIn > 0 || now === this.openedAt) return;
+    this.openedAt =
+      this.#heardAt =
+      this.#emptyAt =
+      this.#deafUntil =
+      this.#messageAt =
+        now;
   }
 
   // What the socket tells.
@@ -119,10 +130,11 @@ export class Witness {
     this.check();
     const now = this.#now;
     this.#heardAt = this.#messageAt = now;
-    // What comes in the very instant in which we asked on demand is no answer to that.
-    this.#pings = this.#pings.filter((at) => this.#probed && at === now);
+    // What comes in the very instant in which we asked on demand may be no answer to that.
+    this.#doubtful = this.#probed && this.#pings.includes(now);
+    this.#pings = [];
     this.#askedBy = Infinity;
-    if (this.#pings.length === 0) this.#probed = false;
+    this.#probed = false;
     this.#bytesIn += chunk.length;
     const lf = chunk.lastIndexOf(10);
     if (lf === chunk.length - 1) this.#frameAt = Infinity;
@@ -163,9 +175,9 @@ export class Witness {
       return;
     }
     if (!waited) {
-      // The time for an answer runs once nothing waits any more.
+      // The time for an answer runs once we asked, which may be a tick late, and nothing waits.
       const asked = this.#askedByNow();
-      if (asked < now) this.#askedBy = asked;
+      if (asked + this.#lateness < now) this.#askedBy = asked;
     }
     if (!waited || progress) this.#waitsSince = now;
   }
@@ -226,17 +238,17 @@ export class Witness {
   /** A connection that lives past its bound should have been found dead. */
   check(): void {
     if (this.ended || this.#connection === undefined || this.#socket.process.dead) return;
-    const { late, early } = this.#socket.process.habits;
     const [what, bound] = this.#bound();
-    if (this.#now > bound + 3 * (TICK + late + early + EPSILON)) {
+    if (this.#now > bound) {
       this.#violated(`is alive at ${this.#now}, though ${what} was due by ${bound}`);
     }
   }
 
-  /** The soonest end there must be if nothing happens, and which. */
+  /** The soonest end there must be if nothing happens, and which; with how late timers are. */
   #bound(): [what: string, bound: number] {
     const { writeTimeout, closeTimeout, maxAge, maxAgeGrace, idleTimeout, answersPings } = this.#rules;
     const { interval, timeout } = this.#connection!.heartbeat;
+    const slack = 3 * this.#lateness;
     const waits = this.#waitsSince < Infinity;
     const respite = SPREAD * interval;
     let soonest: [string, number] = ["nothing", Infinity];
@@ -246,25 +258,31 @@ export class Witness {
     if (waits) {
       consider(
         "write-stalled",
-        this.#excused(this.#waitsSince + writeTimeout, this.#waitsSince, writeTimeout, 0),
+        this.#excused(this.#waitsSince + writeTimeout + slack, this.#waitsSince, writeTimeout, slack),
       );
     }
     if (this.#closingAt < Infinity) {
       if (!waits) {
-        consider("close-timeout", this.#past(Math.max(this.#closingAt, this.#emptyAt) + closeTimeout));
+        consider(
+          "close-timeout",
+          this.#past(Math.max(this.#closingAt, this.#emptyAt) + closeTimeout + slack),
+        );
       }
       return soonest;
     }
-    consider("max-age", this.#past(this.openedAt + 1.1 * maxAge + maxAgeGrace));
+    consider("max-age", this.#past(this.openedAt + 1.1 * maxAge + maxAgeGrace + slack));
     const mute = this.#deaf || this.#peerEnded || (this.#socket.finished && answersPings);
     if (!this.#deaf) {
-      consider("idle-timeout", this.#past(Math.max(this.#messageAt, this.#deafUntil) + idleTimeout));
+      consider("idle-timeout", this.#past(Math.max(this.#messageAt, this.#deafUntil) + idleTimeout + slack));
     }
     if (!mute && interval < Infinity && timeout < Infinity) {
       let asked = this.#askedByNow();
       const last = this.#lastAbsence?.end ?? -Infinity;
       if (last > this.#heardAt) asked = waits ? Infinity : Math.max(asked, this.#emptyAt);
-      consider("heartbeat-timeout", this.#excused(asked + timeout, this.#heardAt, timeout, respite));
+      consider(
+        "heartbeat-timeout",
+        this.#excused(asked + timeout + slack, this.#heardAt, timeout, respite + slack),
+      );
     }
     return soonest;
   }
@@ -284,7 +302,7 @@ export class Witness {
       if (end <= since) continue;
       for (let used = EXCUSES; used >= 0; used--) {
         if (start > bounds[used]!) continue;
-        const anew = Math.max(bounds[used]!, end + respite) + timeout;
+        const anew = Math.max(bounds[used]!, end) + respite + timeout;
         if (used < EXCUSES && anew > bounds[used + 1]!) bounds[used + 1] = anew;
         bounds[used]! += end - start;
       }
@@ -292,11 +310,11 @@ export class Witness {
     return Math.max(...bounds);
   }
 
-  /** `bound`, or the end of the absence in which it fell. */
+  /** `bound`, or when the absence in which it fell has ended and timers run again. */
   #past(bound: number): number {
     let past = bound;
     for (const { start, end } of this.#absences) if (start <= past && past < end) past = end;
-    return past;
+    return past === bound ? bound : past + this.#lateness;
   }
 
   #judge({ code, facts }: CloseReason, { answers, floods, forges, trickles, beatsEvery }: Ways): void {
@@ -320,8 +338,10 @@ export class Witness {
         return;
       case "too-many-pings":
       case "too-many-messages":
-        // Those of a peer that waited to be accepted while we were away come all at once.
-        if (!floods && this.openedAt !== this.#absences.find(({ end }) => end === this.openedAt)?.end) {
+        // Those that a peer sent before we took the connection, as we were away or its opening was held up, come at once.
+        if (
+          !floods && !(this.openedAt > (peer?.witness?.openedAt ?? Infinity) + this.#roundTrip + 4 * TICK)
+        ) {
           this.#violated(`ended with ${code} a peer that keeps to the rules`);
         }
         return;
@@ -366,10 +386,14 @@ export class Witness {
         if (this.#peerEnded) this.#violated("gave up for its silence a peer that has finished");
         // The second of two pongs in a row may be one that was sent twice, which is no sign of life.
         const heard = Math.min(this.#heardAt, facts!.lastHeardAt);
-        const from = this.#probed ? this.#pings[0]! : heard + interval * (1 - SPREAD);
+        const from = this.#doubtful
+          ? heard
+          : this.#probed
+          ? this.#pings[0]!
+          : heard + interval * (1 - SPREAD);
         // One that has finished cannot ask any more. Only a peer that owes no answer is judged then, by what it owes.
         const mayNotAsk = this.#rules.ping === undefined || this.#socket.finished;
-        const asked = this.#pings[0] ?? (mayNotAsk ? from : now);
+        const asked = this.#doubtful ? from : this.#pings[0] ?? (mayNotAsk ? from : now);
         if (!forges && now < Math.max(from, this.#rules.steady ? from : asked) + timeout - EPSILON) {
           this.#violated(
             `gave up too soon: heard at ${this.#heardAt} (${
@@ -408,6 +432,12 @@ export class Witness {
     );
   }
 
+  /** How late a deadline may fall due. */
+  get #lateness(): number {
+    const { late, early } = this.#socket.process.habits;
+    return TICK + late + early + EPSILON;
+  }
+
   get #roundTrip(): number {
     const { toClient, toServer } = this.#socket.route;
     return toClient.delay + toServer.delay;
@@ -418,11 +448,11 @@ export class Witness {
   }
 
   get #lastAbsence(): Absence | undefined {
-    return this.#socket.process.absences.at(-1);
+    return this.#absences.at(-1);
   }
 
   get #absences(): readonly Absence[] {
-    return this.#socket.process.absences;
+    return this.#socket.process.allAbsences;
   }
 
   #violated(what: string): void {

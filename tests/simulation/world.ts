@@ -22,7 +22,7 @@ export interface Event {
 }
 
 /** Steps in which a promise settles that others wait for: more than the longest chain has in which nothing else happens. */
-const HOPS = 10;
+const HOPS = 16;
 
 /** More events than this at one instant are a loop without end. */
 const CROWD = 50_000;
@@ -32,7 +32,7 @@ export class World {
   now = 0;
   readonly lots: Lots;
   readonly trace: Trace;
-  /** Called after each event of a process. */
+  /** Called after each event of a process; without one after an event of several. */
   observe: (process: Process | undefined) => void = () => {};
   /** Dials under way: the network settles promises then. */
   dialling = 0;
@@ -40,6 +40,7 @@ export class World {
   activity = 0;
   /** The process that ran last in this event. */
   entered: Process | undefined;
+  #several = false;
   /** The latest event is the last element. */
   readonly #events: Event[] = [];
   #order = 0;
@@ -94,6 +95,12 @@ export class World {
     );
   }
 
+  /** Says that code of `process` runs. */
+  enters(process: Process): void {
+    if (this.entered !== undefined && this.entered !== process) this.#several = true;
+    this.entered = process;
+  }
+
   /** Lets time pass up to `until`, or until `enough` says so. */
   async run(until: number, enough?: () => boolean): Promise<void> {
     const events = this.#events;
@@ -138,8 +145,9 @@ export class World {
       before = this.#order + this.activity;
       for (let i = 0; i < HOPS; i++) await undefined;
     }
-    const { entered } = this;
+    const entered = this.#several ? undefined : this.entered;
     this.entered = undefined;
+    this.#several = false;
     this.observe(entered);
   }
 }

@@ -244,15 +244,12 @@ test("Wheel does not spin within an instant when a quotient is rounded down", ()
 
 test("Wheel does not take an entry that joins a sleeping wheel for a pause of its own", () => {
   const clock = new FakeClock(), wheel = new Wheel(clock, { tick: TICK });
-  wheel.add(new Recorder(), 2_550);
-  clock.advance(2_540);
-  wheel.add(new Recorder(), 9_000);
-  clock.advance(5);
-  for (let i = 1; i < 20; i++) {
-    wheel.add(new Recorder(), clock.now() + 5_000);
-    clock.advance(701);
-  }
-  clock.advance(100_000);
+  wheel.add(new Recorder((now) => now < 5_000 ? 5_840 : Infinity), 4_380);
+  clock.advance(5_832);
+  // From 4 380 on it is 323 ticks to this deadline: it waits in a coarse slot, whose turn would have come at 5 120.
+  const recorder = new Recorder();
+  wheel.add(recorder, 7_602);
+  clock.advance(5_000);
   assertEquals(wheel.pauses, 0);
-  assertEquals(wheel.lag, 0);
+  assertEquals(recorder.calls, [[7_610, false]]);
 });
