@@ -4,10 +4,10 @@
  * @module
  */
 
-import { connectionPolicy } from "./connection_policy.ts";
+import { connectionPolicy } from "./connection/policy.ts";
 import type { Connection, ConnectionOptions } from "./connection.ts";
 import { type IntervalRange, intervalRange, IntervalSearch } from "./liveness/interval.ts";
-import { type ConnectionKeeper, LiveConnection } from "./live_connection.ts";
+import { type ConnectionKeeper, LiveConnection } from "./connection/live_connection.ts";
 import { detectTransport } from "./transport/detect.ts";
 import type { Target } from "./transport/transport.ts";
 

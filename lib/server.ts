@@ -5,11 +5,11 @@
  */
 
 import { count, duration } from "./checked.ts";
-import { type ConnectionPolicy, connectionPolicy } from "./connection_policy.ts";
+import { type ConnectionPolicy, connectionPolicy } from "./connection/policy.ts";
 import type { Connection, ConnectionOptions } from "./connection.ts";
 import type { CloseReason, ConnectionErrorCode } from "./errors.ts";
 import { type RateOptions, TokenBucket } from "./liveness/rate.ts";
-import { type ConnectionKeeper, LiveConnection } from "./live_connection.ts";
+import { type ConnectionKeeper, LiveConnection } from "./connection/live_connection.ts";
 import type { Happening, HappeningCounts } from "./observer.ts";
 import { detectTransport } from "./transport/detect.ts";
 import type { Address, Listener, Socket, Target } from "./transport/transport.ts";

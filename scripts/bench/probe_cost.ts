@@ -9,8 +9,8 @@
  */
 
 import process from "node:process";
-import { connectionPolicy } from "../../lib/connection_policy.ts";
-import { LiveConnection } from "../../lib/live_connection.ts";
+import { connectionPolicy } from "../../lib/connection/policy.ts";
+import { LiveConnection } from "../../lib/connection/live_connection.ts";
 import { lines } from "../../lib/protocol/lines.ts";
 import { systemClock } from "../../lib/time/clock.ts";
 import type { Address, Socket, SocketHandler } from "../../lib/transport/transport.ts";

@@ -60,7 +60,7 @@ export const DRIVERS: readonly Mutation[] = [
       "",
     ],
   ]),
-  ...of("lib/pulse.ts", [
+  ...of("lib/connection/pulse.ts", [
     [
       "a probe is written although bytes wait",
       `if (this.#owner.bufferedAmount > 0) {
@@ -119,7 +119,7 @@ export const DRIVERS: readonly Mutation[] = [
     ],
     ["floods are noticed and suffered", `if (verdict === "too-many") return false;`, ""],
   ]),
-  ...of("lib/lifeline.ts", [
+  ...of("lib/connection/lifeline.ts", [
     ["there is no second look before a verdict", "if (!sure) return ASK_AGAIN;", ""],
     [
       "bytes are no life",

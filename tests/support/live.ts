@@ -5,9 +5,9 @@
  */
 
 import type { ConnectionOptions } from "../../lib/connection.ts";
-import { connectionPolicy } from "../../lib/connection_policy.ts";
+import { connectionPolicy } from "../../lib/connection/policy.ts";
 import type { CloseReason } from "../../lib/errors.ts";
-import { LiveConnection } from "../../lib/live_connection.ts";
+import { LiveConnection } from "../../lib/connection/live_connection.ts";
 import { FakeClock } from "./fake_clock.ts";
 import { FakeSocket } from "./fake_socket.ts";
 

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { FatalVerdict } from "./liveness/watch.ts";
-import type { Happening } from "./observer.ts";
+import type { FatalVerdict } from "../liveness/watch.ts";
+import type { Happening } from "../observer.ts";
 
 /** Why a lifeline broke. */
 export type BreakCode =

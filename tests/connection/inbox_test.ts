@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
-import { ACCEPTED, Inbox, type InboxOwner } from "../lib/inbox.ts";
-import { settle } from "./support/live.ts";
+import { ACCEPTED, Inbox, type InboxOwner } from "../../lib/connection/inbox.ts";
+import { settle } from "../support/live.ts";
 
 /** An owner that writes down what it is told, and marks what it makes its own. */
 function opened(maxBytes = 10): { inbox: Inbox<string>; log: string[] } {

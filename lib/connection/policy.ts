@@ -4,17 +4,17 @@
  * @module
  */
 
-import { count, duration } from "./checked.ts";
-import type { ConnectionOptions } from "./connection.ts";
-import type { IntervalRange, IntervalSearch } from "./liveness/interval.ts";
-import { heartbeatPolicy, NO_HEARTBEAT } from "./liveness/heartbeat_policy.ts";
-import type { WatchPolicy } from "./liveness/watch.ts";
-import { type RateOptions, TokenBucket } from "./liveness/rate.ts";
-import type { Observer } from "./observer.ts";
-import type { Protocol } from "./protocol/protocol.ts";
-import { raw } from "./protocol/raw.ts";
-import { type Clock, systemClock } from "./time/clock.ts";
-import { Wheel } from "./time/wheel.ts";
+import { count, duration } from "../checked.ts";
+import type { ConnectionOptions } from "../connection.ts";
+import type { IntervalRange, IntervalSearch } from "../liveness/interval.ts";
+import { heartbeatPolicy, NO_HEARTBEAT } from "../liveness/heartbeat_policy.ts";
+import type { WatchPolicy } from "../liveness/watch.ts";
+import { type RateOptions, TokenBucket } from "../liveness/rate.ts";
+import type { Observer } from "../observer.ts";
+import type { Protocol } from "../protocol/protocol.ts";
+import { raw } from "../protocol/raw.ts";
+import { type Clock, systemClock } from "../time/clock.ts";
+import { Wheel } from "../time/wheel.ts";
 
 /** What every connection of one server or client goes by. */
 export interface ConnectionPolicy<In, Out> {

@@ -6,10 +6,10 @@
  */
 
 import type { LifelineCounts } from "./lifeline_owner.ts";
-import { PingGuard } from "./liveness/flood.ts";
-import type { Heartbeat } from "./liveness/heartbeat.ts";
-import type { Happening } from "./observer.ts";
-import type { Wire } from "./protocol/protocol.ts";
+import { PingGuard } from "../liveness/flood.ts";
+import type { Heartbeat } from "../liveness/heartbeat.ts";
+import type { Happening } from "../observer.ts";
+import type { Wire } from "../protocol/protocol.ts";
 
 /** Answers that may wait for a peer which does not read them, as in `ws`. A pong answers all earlier pings anyway. */
 const MAX_ANSWERS = 60;

@@ -1,8 +1,8 @@
 import { test } from "node:test";
 import { assertEquals } from "@std/assert";
-import { ReadGate } from "../lib/read_gate.ts";
-import { FakeClock } from "./support/fake_clock.ts";
-import { FakeSocket } from "./support/fake_socket.ts";
+import { ReadGate } from "../../lib/connection/read_gate.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import { FakeSocket } from "../support/fake_socket.ts";
 
 const BURST = 256 * 1024;
 

@@ -9,8 +9,8 @@ import {
   ConnectionError,
   type ConnectionErrorCode,
   type ConnectionFacts,
-} from "./errors.ts";
-import { type ErrorOrigin, ProtocolError } from "./errors.ts";
+} from "../errors.ts";
+import { type ErrorOrigin, ProtocolError } from "../errors.ts";
 
 /** Makes the reason for an end. `cause` is what the runtime, the protocol or the application said of it. */
 export function closeReason(

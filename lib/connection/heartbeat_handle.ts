@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { ConnectionHeartbeat } from "./connection.ts";
+import type { ConnectionHeartbeat } from "../connection.ts";
 import type { Lifeline } from "./lifeline.ts";
-import { type HeartbeatOptions, heartbeatPolicy } from "./liveness/heartbeat_policy.ts";
+import { type HeartbeatOptions, heartbeatPolicy } from "../liveness/heartbeat_policy.ts";
 
 /** Shows the rules in force. `answered` says whether the protocol has pings that are answered. */
 export function heartbeatOf<In, Out>(line: Lifeline<In, Out>, answered: boolean): ConnectionHeartbeat {

@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assertEquals } from "@std/assert";
-import { beginReceiving, endReceiving, TurnBatch } from "../lib/turn_batch.ts";
+import { beginReceiving, endReceiving, TurnBatch } from "../../lib/connection/turn_batch.ts";
 
 const SMALL = 16 * 1024;
 

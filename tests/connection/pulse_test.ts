@@ -1,9 +1,9 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertLessOrEqual, assertRejects, assertStrictEquals } from "@std/assert";
-import type { ConnectionOptions } from "../lib/connection.ts";
-import { lines } from "../lib/protocol/lines.ts";
-import { raw } from "../lib/protocol/raw.ts";
-import { live, settle } from "./support/live.ts";
+import type { ConnectionOptions } from "../../lib/connection.ts";
+import { lines } from "../../lib/protocol/lines.ts";
+import { raw } from "../../lib/protocol/raw.ts";
+import { live, settle } from "../support/live.ts";
 
 const HEARTBEAT = { interval: 100, timeout: 50 };
 

@@ -9,20 +9,20 @@
  */
 
 import { codeOf } from "./close_reason.ts";
-import type { ConnectionPolicy } from "./connection_policy.ts";
-import type { HeartbeatPolicy } from "./liveness/heartbeat_policy.ts";
+import type { ConnectionPolicy } from "./policy.ts";
+import type { HeartbeatPolicy } from "../liveness/heartbeat_policy.ts";
 import { type BreakCode, type LifelineCounts, type LifelineOwner, noCounts } from "./lifeline_owner.ts";
-import { TokenBucket } from "./liveness/rate.ts";
-import { Watch } from "./liveness/watch.ts";
+import { TokenBucket } from "../liveness/rate.ts";
+import { Watch } from "../liveness/watch.ts";
 import { Loan } from "./loan.ts";
-import type { Protocol, Wire, WireEvents } from "./protocol/protocol.ts";
+import type { Protocol, Wire, WireEvents } from "../protocol/protocol.ts";
 import { Pulse, type PulseOwner } from "./pulse.ts";
 import { ReadGate } from "./read_gate.ts";
-import type { Happening } from "./observer.ts";
-import type { Clock } from "./time/clock.ts";
-import type { Pause } from "./time/pause.ts";
-import { ASK_AGAIN, type Due, type Wheel } from "./time/wheel.ts";
-import type { Socket, SocketHandler } from "./transport/transport.ts";
+import type { Happening } from "../observer.ts";
+import type { Clock } from "../time/clock.ts";
+import type { Pause } from "../time/pause.ts";
+import { ASK_AGAIN, type Due, type Wheel } from "../time/wheel.ts";
+import type { Socket, SocketHandler } from "../transport/transport.ts";
 import { type BatchOwner, beginReceiving, endReceiving, TurnBatch } from "./turn_batch.ts";
 
 /** One connection's bytes, both ways. */

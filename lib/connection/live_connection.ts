@@ -6,23 +6,23 @@
  */
 
 import { closeReason, originOf } from "./close_reason.ts";
-import type { ConnectionPolicy } from "./connection_policy.ts";
+import type { ConnectionPolicy } from "./policy.ts";
 import type {
   Connection,
   ConnectionHeartbeat,
   ConnectionState,
   ConnectionStats,
   OnMessage,
-} from "./connection.ts";
-import { type CloseReason, ConnectionError, type ConnectionErrorCode, type ErrorOrigin } from "./errors.ts";
+} from "../connection.ts";
+import { type CloseReason, ConnectionError, type ConnectionErrorCode, type ErrorOrigin } from "../errors.ts";
 import { ACCEPTED, Inbox, type InboxOwner } from "./inbox.ts";
 import { heartbeatOf } from "./heartbeat_handle.ts";
 import { Lifeline } from "./lifeline.ts";
 import type { BreakCode, LifelineOwner } from "./lifeline_owner.ts";
-import type { RoundTripTimes } from "./liveness/rtt.ts";
-import { type Happening, tell } from "./observer.ts";
+import type { RoundTripTimes } from "../liveness/rtt.ts";
+import { type Happening, tell } from "../observer.ts";
 import { newRoom, type Room } from "./room.ts";
-import type { Address, Socket } from "./transport/transport.ts";
+import type { Address, Socket } from "../transport/transport.ts";
 
 /** Whoever keeps a list of connections. */
 export interface ConnectionKeeper<In, Out> {

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { Clock } from "./time/clock.ts";
-import type { Socket } from "./transport/transport.ts";
+import type { Clock } from "../time/clock.ts";
+import type { Socket } from "../transport/transport.ts";
 
 /**
  * Bytes that one connection may deliver before the others get a turn of the event loop. Large enough to cost nothing
