@@ -8,10 +8,14 @@
 export {
   type ConnectionHandler,
   type DrainOptions,
+  type ProxiedAddress,
+  type ProxyProtocolOptions,
+  type RefusalCounts,
   serve,
   type ServeOptions,
   type Server,
   type ServerStats,
+  type TrustedProxies,
 } from "./lib/server.ts";
 export type { AnyConnection, Observer } from "./lib/observer.ts";
 export { connect, type ConnectOptions } from "./lib/client.ts";
@@ -24,6 +28,11 @@ export type {
   OnMessage,
 } from "./lib/connection.ts";
 
+// Connections that outlive their sockets.
+export type { ReconnectOptions } from "./lib/session/redial.ts";
+export type { SessionOptions } from "./lib/session/sessions.ts";
+export { memoryStore, type SessionRecord, type SessionStore } from "./lib/session/store.ts";
+
 // What happens on the wire.
 export {
   type CloseReason,
@@ -32,13 +41,27 @@ export {
   type ConnectionErrorOptions,
   type ConnectionFacts,
   type ErrorOrigin,
+  type Farewell,
   ProtocolError,
 } from "./lib/errors.ts";
 
 // Protocols.
 export { raw, type RawOptions } from "./lib/protocol/raw.ts";
 export { lines, type LinesOptions } from "./lib/protocol/lines.ts";
-export type { Protocol, Wire, WireEvents } from "./lib/protocol/protocol.ts";
+export { frames, type FramesOptions } from "./lib/protocol/frames.ts";
+export { json, type JsonOptions } from "./lib/protocol/json.ts";
+export type {
+  DrainNotice,
+  Hello,
+  Offer,
+  Pieces,
+  Protocol,
+  Role,
+  SessionOffer,
+  SessionTicket,
+  Wire,
+  WireEvents,
+} from "./lib/protocol/protocol.ts";
 
 // Liveness and time.
 export type { HeartbeatOptions, TimeoutBounds } from "./lib/liveness/heartbeat_policy.ts";

@@ -1,28 +1,43 @@
 /**
- * connect(): dials once.
+ * connect(): dials once, or stays connected.
  *
  * @module
  */
 
-import { connectionPolicy } from "./connection/policy.ts";
+import { type ConnectionPolicy, connectionPolicy } from "./connection/policy.ts";
 import type { Connection, ConnectionOptions } from "./connection.ts";
+import type { CloseReason } from "./errors.ts";
 import { type IntervalRange, intervalRange, IntervalSearch } from "./liveness/interval.ts";
-import { type ConnectionKeeper, LiveConnection } from "./connection/live_connection.ts";
+import { LiveConnection } from "./connection/live_connection.ts";
+import { type ReconnectOptions, Redial } from "./session/redial.ts";
 import { detectTransport } from "./transport/detect.ts";
-import type { Target } from "./transport/transport.ts";
+import type { Socket, Target } from "./transport/transport.ts";
 
 /** Options for {@linkcode connect}. Durations are in milliseconds, sizes in bytes. */
 export interface ConnectOptions<In = Uint8Array, Out = Uint8Array | string>
   extends ConnectionOptions<In, Out> {
   /** How long dialling may take, the look-up of the name included. @default {5_000} as NATS (ADR-40) */
   readonly timeout?: number | undefined;
+  /** Come back when the connection is lost, and how. @default {false}, or with all defaults if {@linkcode resume} is set */
+  readonly reconnect?: boolean | ReconnectOptions | undefined;
+  /**
+   * Ask for a session, so that messages survive the loss of the connection: each arrives once and in order, or its loss is
+   * told with `session-lost`. Needs a protocol with sessions, and a server that has them on.
+   *
+   * @default {false}
+   */
+  readonly resume?: boolean | undefined;
 }
 
 /**
  * Opens a connection.
  *
  * It stays open until {@linkcode Connection.close}, `abort()`, its `signal`, or the peer end it; `await using` closes it
- * with the block. In the callback form it closes by itself once the peer has finished.
+ * with the block. In the callback form it closes by itself once the peer has finished. Of several targets the first that can
+ * be connected to is taken.
+ *
+ * With `reconnect` it stays connected: {@linkcode Connection.state} is `away` while it is not, and it ends only when it is
+ * closed, when the peer says that it should not come back, or when it gives up. With `resume` nothing is lost on the way.
  *
  * @throws {TypeError | RangeError} If an option is not what it may be, or the runtime cannot honour it.
  * @throws {ConnectionError} `connect-failed` or `connect-timeout`, with what the system said as the `cause`.
@@ -44,23 +59,70 @@ export interface ConnectOptions<In = Uint8Array, Out = Uint8Array | string>
  * ```
  */
 export async function connect<In = Uint8Array, Out = Uint8Array | string>(
-  target: Target,
+  target: Target | readonly Target[],
   options: ConnectOptions<In, Out> = {},
 ): Promise<Connection<In, Out>> {
+  const targets = Array.isArray(target) ? target as readonly Target[] : [target as Target];
+  if (targets.length === 0) {
+    throw new TypeError("Cannot connect as there must be a target: the list is empty");
+  }
   const policy = connectionPolicy({
     action: "connect",
-    guarded: false,
-    search: (range) => searchOf(target, range),
+    role: "client",
+    search: (range) => searchOf(targets[0]!, range),
   }, options);
-  const { signal, timeout, tcpNoDelay, tcpKeepAlive, transport = await detectTransport() } = options;
+  const { signal, timeout, tcpNoDelay, tcpKeepAlive, resume = false } = options;
+  const transport = options.transport ?? await detectTransport();
+  const dial = (target: Target, signal?: AbortSignal) =>
+    transport.connect(target, { signal, timeout, tcpNoDelay, tcpKeepAlive });
+  const { reconnect = resume } = options;
+  if (reconnect === false) return connectOnce(targets, policy, dial, signal);
+  const setup = { targets, policy, options: reconnect === true ? {} : reconnect, resume, signal, dial };
+  return new Redial(setup).open();
+}
+
+/** Connects to the first target that can be connected to. */
+async function connectOnce<In, Out>(
+  targets: readonly Target[],
+  policy: ConnectionPolicy<In, Out>,
+  dial: (target: Target, signal?: AbortSignal) => Promise<Socket>,
+  signal: AbortSignal | undefined,
+): Promise<Connection<In, Out>> {
+  let failure: unknown;
+  for (const target of targets) {
+    signal?.throwIfAborted();
+    try {
+      return await greeted(await dial(target, signal), policy, signal);
+    } catch (error) {
+      failure = error;
+    }
+  }
   signal?.throwIfAborted();
-  const socket = await transport.connect(target, { signal, timeout, tcpNoDelay, tcpKeepAlive });
+  throw failure;
+}
+
+/** Makes a connection of a socket. Fulfilled when both have greeted, where the protocol does. */
+async function greeted<In, Out>(
+  socket: Socket,
+  policy: ConnectionPolicy<In, Out>,
+  signal: AbortSignal | undefined,
+): Promise<Connection<In, Out>> {
   const onAbort = () => connection.abort(signal!.reason);
-  const keeper: ConnectionKeeper<In, Out> = { ended: () => signal?.removeEventListener("abort", onAbort) };
-  const connection = new LiveConnection(socket, policy, keeper);
+  let opened!: () => void, failed!: (reason: CloseReason) => void;
+  const opening = new Promise<void>((resolve, reject) => [opened, failed] = [resolve, reject]);
+  // Later it may fail without anybody waiting.
+  opening.catch(() => {});
+  const connection = new LiveConnection(socket, policy, {
+    greeted: () => opened(),
+    ended: (_, reason) => {
+      signal?.removeEventListener("abort", onAbort);
+      failed(reason);
+    },
+  });
   signal?.addEventListener("abort", onAbort);
   connection.start();
   if (signal?.aborted) onAbort();
+  if (policy.protocol.greets) await opening;
   return connection;
 }
 

@@ -4,26 +4,28 @@
  * @module
  */
 
-import type { CloseReason } from "./errors.ts";
+import type { CloseReason, Farewell } from "./errors.ts";
 import type { HeartbeatOptions } from "./liveness/heartbeat_policy.ts";
 import type { RoundTripTimes } from "./liveness/rtt.ts";
 import type { RateOptions } from "./liveness/rate.ts";
 import type { Observer } from "./observer.ts";
-import type { Protocol } from "./protocol/protocol.ts";
+import type { DrainNotice, Hello, Protocol } from "./protocol/protocol.ts";
 import type { Clock } from "./time/clock.ts";
 import type { Address, TcpKeepAlive, Transport } from "./transport/transport.ts";
 
 /**
- * Where a connection is in its life. It only ever moves down this list.
+ * Where a connection is in its life. It only ever moves down this list; only one that comes back by itself moves between
+ * `open` and `away`.
  *
  * | state | messages in | messages out | left by |
  * |---|---|---|---|
  * | `open` | yes | yes | `drain()`, `close()`, `abort()`, an error |
+ * | `away` | no | kept, or refused: see {@linkcode ReconnectOptions} | coming back, `close()`, `abort()`, giving up |
  * | `draining` | until a quiet moment | yes | the quiet moment, `close()`, `abort()`, an error |
  * | `closing` | thrown away | what was accepted | both ends have finished, or an error |
  * | `closed` | what had come before | no | |
  */
-export type ConnectionState = "open" | "draining" | "closing" | "closed";
+export type ConnectionState = "open" | "away" | "draining" | "closing" | "closed";
 
 /** Takes one message. A promise holds further messages back until it settles, and in the end the peer too. */
 export type OnMessage<In, Out> = (message: In, connection: Connection<In, Out>) => unknown;
@@ -107,9 +109,15 @@ export interface Connection<In = Uint8Array, Out = In> extends AsyncIterable<In>
   onMessage: OnMessage<In, Out> | undefined;
   /** Called when {@linkcode health} changes. */
   onHealth: ((health: "healthy" | "suspect", connection: Connection<In, Out>) => void) | undefined;
+  /** Called when {@linkcode state} changes. */
+  onState: ((state: ConnectionState, connection: Connection<In, Out>) => void) | undefined;
+  /** Called when the peer wants us to go elsewhere, where the protocol can say so. */
+  onDrain: ((notice: DrainNotice, connection: Connection<In, Out>) => void) | undefined;
+  /** What the peer told when it greeted; `undefined` where the protocol does not greet. */
+  readonly hello: Hello | undefined;
   /**
    * Sends a message. Fulfilled when it was accepted, at once while little is buffered; waits while more than a quarter
-   * of `maxOutboundBytes` is. Bytes are the connection's until then: do not change them. A caller that does not wait
+   * of `maxOutboundBytes` is. Bytes are the connection's from then on: do not change them. A caller that does not wait
    * may go on until `maxOutboundBytes` are buffered; the next message ends the connection with `write-overflow`, so
    * that a peer which does not read costs bounded memory.
    *
@@ -125,9 +133,12 @@ export interface Connection<In = Uint8Array, Out = In> extends AsyncIterable<In>
   finish(): void;
   /**
    * Ends in good order: takes no more messages either way, sends what was accepted and then FIN, waits for the peer to
-   * finish too. Fulfilled when it is over; never rejected.
+   * finish too. Fulfilled when it is over.
+   *
+   * @param farewell What to tell the peer, where the protocol greets: a code from 4000 to 4999, a text, when to come back.
+   * @throws {TypeError | RangeError} (as a rejection) If the farewell cannot be said. Otherwise it is never rejected.
    */
-  close(): Promise<void>;
+  close(farewell?: Partial<Farewell>): Promise<void>;
   /** Ends now, whatever is under way. `reason` becomes the `cause` of the close reason. */
   abort(reason?: unknown): void;
   /**
@@ -143,6 +154,18 @@ export interface Connection<In = Uint8Array, Out = In> extends AsyncIterable<In>
    * @throws {TypeError} (as a rejection) If the protocol has no ping.
    */
   probe(): Promise<number>;
+  /**
+   * Waits until what was sent has arrived as far as can be told: in a session, until the peer has acknowledged all of it;
+   * otherwise, until it is with the kernel. Rejected with the close reason if the connection ends first.
+   */
+  flush(): Promise<void>;
+  /**
+   * For hooks that run when a laptop wakes up or the network changes: a connection that is away dials at once, without
+   * the rest of its delay; one that is open is left alone: see {@linkcode probe}.
+   *
+   * @throws {TypeError} If the connection was not made with `reconnect`.
+   */
+  reconnectNow(): void;
   /** What was counted so far. */
   stats(): ConnectionStats;
   /** Keeps the process alive while this connection is open, as at the start. */
@@ -184,6 +207,8 @@ export interface ConnectionOptions<In, Out> {
   readonly maxAge?: number | undefined;
   /** How long that drain may take. No traffic puts it off. @default {15_000} */
   readonly maxAgeGrace?: number | undefined;
+  /** How long the peer may take to greet, where the protocol does, before `handshake-timeout`. @default {5_000} */
+  readonly handshakeTimeout?: number | undefined;
   /** How often the peer may send a message, before `too-many-messages`. @default no limit */
   readonly messageRate?: RateOptions | undefined;
   /** Told of what happens, for metrics and logs. */

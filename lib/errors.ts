@@ -20,6 +20,7 @@
  * | `reset` | the peer dropped the connection (TCP RST) |
  * | `network-failed` | the system reported any other error; see `cause` |
  * | `heartbeat-timeout` | the peer was asked, and sent nothing in time |
+ * | `heartbeat-forged` | an answer to a keyed ping did not prove the key |
  * | `too-many-pings` | the peer pinged more often than it may |
  * | `write-stalled` | bytes waited to be sent, and the peer took none in time |
  * | `write-overflow` | too much was sent without waiting for `send()` |
@@ -27,10 +28,15 @@
  * | `max-age` | the connection lived as long as it may; connect again |
  * | `idle-timeout` | no message passed either way for too long |
  * | `first-byte-timeout` | the peer connected and then said nothing |
+ * | `handshake-timeout` | the peer connected and did not greet in time |
  * | `close-timeout` | we said goodbye, and the peer did not in time |
  * | `protocol-error` | the peer broke the rules of the protocol |
  * | `frame-timeout` | the peer began a message and did not end it in time |
+ * | `memory-exceeded` | the server held more bytes than it may, and this connection the most of them |
  * | `server-full` | the server had no place left |
+ * | `superseded` | another connection took over the session |
+ * | `session-lost` | the peer no longer knows the session; see {@linkcode ConnectionError.unacknowledged} |
+ * | `refused` | the peer does not want this connection, and will not want the next |
  * | `connect-failed` | no connection could be made; see `cause` |
  * | `connect-timeout` | no connection was made in time |
  * | `listen-failed` | an address could not be listened on, or the listener died; see `cause` |
@@ -42,6 +48,7 @@ export type ConnectionErrorCode =
   | "reset"
   | "network-failed"
   | "heartbeat-timeout"
+  | "heartbeat-forged"
   | "too-many-pings"
   | "write-stalled"
   | "write-overflow"
@@ -49,10 +56,15 @@ export type ConnectionErrorCode =
   | "max-age"
   | "idle-timeout"
   | "first-byte-timeout"
+  | "handshake-timeout"
   | "close-timeout"
   | "protocol-error"
   | "frame-timeout"
+  | "memory-exceeded"
   | "server-full"
+  | "superseded"
+  | "session-lost"
+  | "refused"
   | "connect-failed"
   | "connect-timeout"
   | "listen-failed";
@@ -76,6 +88,16 @@ export interface ConnectionFacts {
   readonly pauseSeen: boolean;
 }
 
+/** Says why an end comes, to the peer or from it. */
+export interface Farewell {
+  /** See `docs/protocol.md`. From 4000 on codes are the application's own, and from 4500 on they mean: do not come back. */
+  readonly code: number;
+  /** For people. At most 255 bytes as UTF-8. */
+  readonly text: string;
+  /** Do not come back sooner than this, in milliseconds; `0` for no such wish. */
+  readonly retryAfter: number;
+}
+
 /** How a {@linkcode ConnectionError} is made. */
 export interface ConnectionErrorOptions extends ErrorOptions {
   /** Whose doing it was. @default {"network"} */
@@ -84,6 +106,10 @@ export interface ConnectionErrorOptions extends ErrorOptions {
   readonly systemCode?: string | undefined;
   /** What was known of the connection. */
   readonly facts?: ConnectionFacts | undefined;
+  /** What the peer said when it ended. */
+  readonly farewell?: Farewell | undefined;
+  /** Messages of a session that the peer has not acknowledged. */
+  readonly unacknowledged?: readonly unknown[];
 }
 
 /**
@@ -109,6 +135,13 @@ export class ConnectionError extends Error {
   readonly systemCode: string | undefined;
   /** What was known of the connection when it ended; `undefined` if there was none yet. */
   readonly facts: ConnectionFacts | undefined;
+  /** What the peer said when it ended; `undefined` if it said nothing. */
+  readonly farewell: Farewell | undefined;
+  /**
+   * Messages of a session that were accepted by `send()`, and that the peer has not acknowledged: it may have had the
+   * first of them, or none. Empty without a session.
+   */
+  readonly unacknowledged: readonly unknown[];
 
   /** Creates an error. `options.cause` carries what the runtime reported, untouched. */
   constructor(code: ConnectionErrorCode, message: string, options: ConnectionErrorOptions = {}) {
@@ -118,6 +151,8 @@ export class ConnectionError extends Error {
     this.origin = options.origin ?? "network";
     this.systemCode = options.systemCode;
     this.facts = options.facts;
+    this.farewell = options.farewell;
+    this.unacknowledged = options.unacknowledged ?? [];
   }
 }
 

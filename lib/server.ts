@@ -6,107 +6,34 @@
 
 import { count, duration } from "./checked.ts";
 import { type ConnectionPolicy, connectionPolicy } from "./connection/policy.ts";
-import type { Connection, ConnectionOptions } from "./connection.ts";
-import type { CloseReason, ConnectionErrorCode } from "./errors.ts";
-import { type RateOptions, TokenBucket } from "./liveness/rate.ts";
-import { type ConnectionKeeper, LiveConnection } from "./connection/live_connection.ts";
-import type { Happening, HappeningCounts } from "./observer.ts";
+import type { Connection } from "./connection.ts";
+import type { CloseReason, ConnectionError } from "./errors.ts";
+import type { ConnectionKeeper } from "./connection/keeper.ts";
+import { LiveConnection } from "./connection/live_connection.ts";
+import type { Happening } from "./observer.ts";
+import { Admission } from "./server/admission.ts";
+import { placesWithin, tooFewDescriptors } from "./server/descriptors.ts";
+import type { ConnectionHandler, DrainOptions, Server } from "./server/contract.ts";
+import { Entrance, type EntranceOwner } from "./server/entrance.ts";
+import { MemoryBudget } from "./server/memory_budget.ts";
+import { type ServeOptions, targetOf } from "./server/options.ts";
+import { type GateOwner, ProxyGate } from "./server/proxy_gate.ts";
+import { type Refusal, type ServerStats, Tally } from "./server/stats.ts";
+import type { Hello } from "./protocol/protocol.ts";
+import type { LastingConnection } from "./session/lasting_connection.ts";
+import { placeOf } from "./session/place.ts";
+import { Sessions } from "./session/sessions.ts";
+import { TurnedAway } from "./server/turned_away.ts";
+import { descriptorLimit } from "./transport/descriptor_limit.ts";
 import { detectTransport } from "./transport/detect.ts";
-import type { Address, Listener, Socket, Target } from "./transport/transport.ts";
+import type { Address, Socket } from "./transport/transport.ts";
 
-/** Options for {@linkcode serve}. Durations are in milliseconds, sizes in bytes. */
-export interface ServeOptions<In = Uint8Array, Out = Uint8Array | string> extends ConnectionOptions<In, Out> {
-  /** Host name or IP address to listen on. @default {"127.0.0.1"}; `"0.0.0.0"` or `"::"` for the whole network */
-  readonly hostname?: string | undefined;
-  /** Port to listen on; `0` for any free one. Either this or {@linkcode path}. */
-  readonly port?: number | undefined;
-  /** Path of a Unix-domain socket to listen on. */
-  readonly path?: string | undefined;
-  /** Connections at a time. Callers beyond it are closed at once. @default {10_000} */
-  readonly maxConnections?: number | undefined;
-  /** How often a caller is accepted; those beyond it are closed at once. @default no limit */
-  readonly acceptRate?: RateOptions | undefined;
-  /** How long a drain may take before what is left is aborted. @default {15_000} as thousand_island */
-  readonly drainTimeout?: number | undefined;
-  /** Callers that the kernel may hold until they are accepted. Refused where the runtime cannot. @default {511} or 512 */
-  readonly backlog?: number | undefined;
-  /** Share the port with other processes (`SO_REUSEPORT`). Refused where the runtime cannot. @default {false} */
-  readonly reusePort?: boolean | undefined;
-  /**
-   * Told of what no promise carries: a handler that failed (with its connection), an error that the listener lived
-   * through or died of. Must not throw.
-   */
-  readonly onError?: ((error: unknown, connection?: Connection<In, Out>) => void) | undefined;
-}
-
-/**
- * Handles one connection. If it returns a promise, that is the connection's scope: when it is fulfilled the connection
- * closes in good order, when it is rejected the connection ends with `handler-failed`. If it returns nothing, it has
- * set {@linkcode Connection.onMessage}, and the connection lives until the peer has finished.
- */
-export type ConnectionHandler<In = Uint8Array, Out = Uint8Array | string> = (
-  connection: Connection<In, Out>,
-) => PromiseLike<unknown> | void;
-
-/** What a server has counted since it started. */
-export interface ServerStats {
-  /** Connections at this moment. */
-  readonly now: number;
-  /** Most connections there ever were at a time. */
-  readonly peak: number;
-  /** Connections admitted. */
-  readonly accepted: number;
-  /** Callers turned away because the server was full, or they came too fast. */
-  readonly refused: number;
-  /** Connections that have ended, by the code of their close reason. */
-  readonly ended: Readonly<Partial<Record<ConnectionErrorCode, number>>>;
-  /** Probes sent. */
-  readonly probesSent: number;
-  /** Pongs that answered one. */
-  readonly probesAnswered: number;
-  /** Probes that were due when the peer turned out to have spoken. */
-  readonly probesSuppressed: number;
-  /** Pings that came too soon. */
-  readonly strikes: number;
-  /** How often this process was found to have been asleep or blocked. */
-  readonly pauses: number;
-  /** How late the last wake-up of the heartbeats' timer was, in milliseconds. */
-  readonly lag: number;
-  /** Bytes that wait to be sent, over all connections. */
-  readonly bufferedBytes: number;
-}
-
-/** How a server stops, in milliseconds. */
-export interface DrainOptions {
-  /** How long it may take. @default {ServeOptions.drainTimeout} */
-  readonly timeout?: number;
-  /** Over how long the goodbyes are spread. @default 0.2 ms for each connection, at most a quarter of `timeout` */
-  readonly spread?: number;
-}
-
-/** A listener and the connections it accepted. */
-export interface Server<In = Uint8Array, Out = Uint8Array | string> extends AsyncDisposable {
-  /** Where it listens, with the port it was given. */
-  readonly address: Address;
-  /** The connections of this moment. */
-  readonly connections: Iterable<Connection<In, Out>>;
-  /** Fulfilled when it has stopped and all its connections have ended. Never rejected. */
-  readonly closed: Promise<void>;
-  /**
-   * Stops in good order: accepts no more, answers what has been received, says goodbye. The goodbyes are spread over
-   * `spread`, so that those who come back elsewhere do not come all at once. What is left after `timeout` is aborted.
-   * Fulfilled when it is over; never rejected.
-   */
-  drain(options?: DrainOptions): Promise<void>;
-  /** Stops now, and aborts every connection with `reason` as the cause. */
-  abort(reason?: unknown): void;
-  /** What was counted so far. */
-  stats(): ServerStats;
-  /** Keeps the process alive while it listens, as at the start. */
-  ref(): void;
-  /** Lets the process end although it listens. Connections keep it alive on their own. */
-  unref(): void;
-}
+export type { ConnectionHandler, DrainOptions, Server } from "./server/contract.ts";
+export type { ServeOptions } from "./server/options.ts";
+export type { ProxiedAddress } from "./server/proxied_socket.ts";
+export type { ProxyProtocolOptions } from "./server/proxy_gate.ts";
+export type { RefusalCounts, ServerStats } from "./server/stats.ts";
+export type { TrustedProxies } from "./server/trusted_proxies.ts";
 
 /**
  * Starts a server.
@@ -139,22 +66,22 @@ export async function serve<In = Uint8Array, Out = Uint8Array | string>(
   return server;
 }
 
-class LiveServer<In, Out> implements Server<In, Out>, ConnectionKeeper<In, Out> {
+class LiveServer<In, Out> implements Server<In, Out>, ConnectionKeeper<In, Out>, EntranceOwner, GateOwner {
   readonly #policy: ConnectionPolicy<In, Out>;
   readonly #handler: ConnectionHandler<In, Out>;
-  readonly #maxConnections: number;
   readonly #drainTimeout: number;
   readonly #onError: ServeOptions<In, Out>["onError"];
   readonly #signal: AbortSignal | undefined;
   readonly #connections = new Set<LiveConnection<In, Out>>();
-  readonly #acceptRate: TokenBucket | undefined;
-  #listener: Listener | undefined;
+  readonly #admission: Admission;
+  /** Where connections wait for the header of a proxy, if there are proxies. */
+  readonly #gate: ProxyGate | undefined;
+  readonly #turnedAway: TurnedAway<In, Out>;
+  readonly #sessions: Sessions<In, Out> | undefined;
+  readonly #budget: MemoryBudget<LiveConnection<In, Out>> | undefined;
+  readonly #tally = new Tally();
+  #entrance: Entrance | undefined;
   #stopped = false;
-  #peak = 0;
-  #accepted = 0;
-  #refused = 0;
-  readonly #happened: HappeningCounts = { probesSent: 0, probesAnswered: 0, probesSuppressed: 0, strikes: 0 };
-  readonly #ended: Partial<Record<ConnectionErrorCode, number>> = {};
   readonly closed: Promise<void>;
   #resolveClosed!: () => void;
 
@@ -162,11 +89,26 @@ class LiveServer<In, Out> implements Server<In, Out>, ConnectionKeeper<In, Out> 
     if (typeof handler !== "function") {
       throw new TypeError(`Cannot serve as "handler" must be a function: current value is ${handler}`);
     }
-    this.#policy = connectionPolicy({ action: "serve", guarded: true }, options);
-    this.#maxConnections = count("serve", "maxConnections", options.maxConnections ?? 10_000);
+    const policy = this.#policy = connectionPolicy({ action: "serve", role: "server" }, options);
+    const { maxConnections = 10_000, maxConnectionsPerAddress = Infinity, acceptRate, proxyProtocol } =
+      options;
+    this.#admission = new Admission(
+      { maxConnections, places: placesWithin(descriptorLimit()), maxConnectionsPerAddress, acceptRate },
+      policy.clock.now(),
+    );
+    if (proxyProtocol !== undefined) {
+      this.#gate = new ProxyGate(proxyProtocol, policy, this);
+    }
+    this.#turnedAway = new TurnedAway(policy);
+    const { resume = false } = options;
+    if (resume !== false) {
+      const handle = (connection: LastingConnection<In, Out>) => this.#handle(connection)?.();
+      const emptied = () => this.#stopped && this.#checkClosed();
+      this.#sessions = new Sessions(policy, this, handle, emptied, resume === true ? {} : resume);
+    }
+    const budget = count("serve", "maxBufferedBytes", options.maxBufferedBytes ?? Infinity);
+    if (budget < Infinity) this.#budget = new MemoryBudget(budget, this.#connections, policy);
     this.#drainTimeout = duration("serve", "drainTimeout", options.drainTimeout ?? 15_000);
-    const { acceptRate } = options;
-    if (acceptRate !== undefined) this.#acceptRate = new TokenBucket(this.#policy.clock.now(), acceptRate);
     this.#onError = options.onError;
     this.#signal = options.signal;
     this.#handler = handler;
@@ -183,18 +125,23 @@ class LiveServer<In, Out> implements Server<In, Out>, ConnectionKeeper<In, Out> 
       );
     }
     const { backlog, reusePort, tcpNoDelay, tcpKeepAlive } = options;
-    this.#listener = await transport.listen(target, {
-      accept: (socket) => this.#accept(socket),
-      failed: (error) => this.#onError?.(error),
-      died: (error) => {
-        this.#onError?.(error);
-        this.abort(error);
+    this.#entrance = new Entrance(
+      transport,
+      {
+        accept: (socket) => this.#accept(socket),
+        failed: (error) => this.#onError?.(error),
+        backlog,
+        reusePort,
+        tcpNoDelay,
+        tcpKeepAlive,
       },
-      backlog,
-      reusePort,
-      tcpNoDelay,
-      tcpKeepAlive,
-    });
+      this.#policy,
+      this,
+    );
+    await this.#entrance.open(target);
+    const { maxConnections } = this.#admission;
+    const asked = options.maxConnections ?? 0;
+    if (asked > maxConnections && asked < Infinity) this.#onError?.(tooFewDescriptors(asked, maxConnections));
     // The one listener on the caller's signal: one for each connection would leak.
     signal?.addEventListener("abort", this.#onAbort);
     if (signal?.aborted || this.#stopped) {
@@ -205,11 +152,11 @@ class LiveServer<In, Out> implements Server<In, Out>, ConnectionKeeper<In, Out> 
   }
 
   get address(): Address {
-    return this.#listener!.address;
+    return this.#entrance!.address;
   }
 
   get connections(): Iterable<Connection<In, Out>> {
-    return this.#connections;
+    return this.#usable();
   }
 
   async drain(options: DrainOptions = {}): Promise<void> {
@@ -221,7 +168,17 @@ class LiveServer<In, Out> implements Server<In, Out>, ConnectionKeeper<In, Out> 
     if (!(spread >= 0 && spread < Infinity)) {
       throw new RangeError(`Cannot drain as "spread" must be >= 0 and finite: current value is ${spread}`);
     }
-    for (const connection of this.#connections) connection.leave(clock.random() * spread);
+    const { retryAfter = 0, to } = options;
+    if (!(retryAfter >= 0 && retryAfter < Infinity)) {
+      throw new RangeError(
+        `Cannot drain as "retryAfter" must be >= 0 and finite: current value is ${retryAfter}`,
+      );
+    }
+    const notice = { within: timeout, retryAfter, to: to === undefined ? "" : placeOf(to) };
+    for (const connection of this.#connections) {
+      if (!connection.carries) connection.leave(clock.random() * spread, notice);
+    }
+    this.#sessions?.leave(spread, notice);
     const late = () => {
       this.#abortAll(new Error(`Drain took longer than ${timeout} ms`));
       return Infinity;
@@ -237,28 +194,15 @@ class LiveServer<In, Out> implements Server<In, Out>, ConnectionKeeper<In, Out> 
   }
 
   stats(): ServerStats {
-    const { wheel } = this.#policy;
-    let bufferedBytes = 0;
-    for (const connection of this.#connections) bufferedBytes += connection.bufferedAmount;
-    return {
-      now: this.#connections.size,
-      peak: this.#peak,
-      accepted: this.#accepted,
-      refused: this.#refused,
-      ended: { ...this.#ended },
-      ...this.#happened,
-      pauses: wheel.pauses,
-      lag: wheel.lag,
-      bufferedBytes,
-    };
+    return this.#tally.stats(this.#connections, this.#admission.maxConnections, this.#policy.wheel);
   }
 
   ref(): void {
-    this.#listener?.ref();
+    this.#entrance?.ref();
   }
 
   unref(): void {
-    this.#listener?.unref();
+    this.#entrance?.unref();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -267,53 +211,112 @@ class LiveServer<In, Out> implements Server<In, Out>, ConnectionKeeper<In, Out> 
 
   // What a connection tells.
 
+  asked(connection: LiveConnection<In, Out>, { session }: Hello): void {
+    if (session === undefined || this.#sessions === undefined) connection.greet();
+    else this.#sessions.asked(connection, session);
+  }
+
+  greeted(connection: LiveConnection<In, Out>): void {
+    if (this.#sessions?.greeted(connection)) return;
+    this.#handle(connection)?.();
+  }
+
   ended(connection: LiveConnection<In, Out>, reason: CloseReason): void {
     this.#connections.delete(connection);
-    this.#ended[reason.code] = (this.#ended[reason.code] ?? 0) + 1;
+    this.#admission.left(connection.remoteAddress);
+    this.#tally.ended(reason);
     if (reason.code === "handler-failed") this.#onError?.(reason.cause, connection);
     if (this.#stopped) this.#checkClosed();
   }
 
+  handlerFailed(error: unknown, connection: Connection<In, Out>): void {
+    this.#onError?.(error, connection);
+  }
+
   noticed(what: Happening): void {
-    switch (what) {
-      case "probeSent":
-        this.#happened.probesSent++;
-        break;
-      case "answered":
-        this.#happened.probesAnswered++;
-        break;
-      case "suppressed":
-        this.#happened.probesSuppressed++;
-        break;
-      case "strike":
-        this.#happened.strikes++;
-    }
+    this.#tally.noticed(what);
+  }
+
+  // What the entrance tells.
+
+  died(error: unknown): void {
+    this.#onError?.(error);
+  }
+
+  reopened(): void {
+    this.#tally.reopened++;
+  }
+
+  lost(error: ConnectionError): void {
+    this.#onError?.(error);
+    void this.drain();
+  }
+
+  // What the gate tells.
+
+  passed(socket: Socket): void {
+    this.#admit(socket);
+  }
+
+  refused(why: Refusal, error?: unknown): void {
+    this.#tally.refusedBy[why]++;
+    if (error !== undefined) this.#onError?.(error);
+  }
+
+  /** Places that are taken, also by those who wait for the header of their proxy. */
+  get #taken(): number {
+    return this.#connections.size + (this.#gate?.waiting ?? 0);
   }
 
   #accept(socket: Socket): void {
     if (this.#stopped) return socket.abort();
-    if (
-      this.#connections.size >= this.#maxConnections ||
-      this.#acceptRate?.take(this.#policy.clock.now()) === false
-    ) {
-      this.#refused++;
-      // FIN first, so that the caller sees an end and not a failure; then let go of it at once.
-      socket.shutdown();
-      return socket.abort();
-    }
+    if (this.#gate === undefined) return this.#admit(socket);
+    if (this.#admission.isFull(this.#taken)) return this.#refuse(socket, "full");
+    this.#gate.take(socket);
+  }
+
+  #admit(socket: Socket): void {
+    const { clock } = this.#policy;
+    const refusal = this.#admission.admit(socket.remoteAddress, this.#taken, clock.now());
+    if (refusal !== undefined) return this.#refuse(socket, refusal);
     const connection = new LiveConnection(socket, this.#policy, this);
-    this.#accepted++;
     this.#connections.add(connection);
-    if (this.#connections.size > this.#peak) this.#peak = this.#connections.size;
-    let scope;
+    this.#tally.admitted(this.#connections.size);
+    this.#budget?.watch();
+    // Who has to greet is handled when it has.
+    if (this.#policy.protocol.greets) return connection.start();
+    const scope = this.#handle(connection);
+    connection.start();
+    scope?.();
+  }
+
+  /** Calls the handler. Returns how to go on once the connection has started. */
+  #handle(connection: LiveConnection<In, Out> | LastingConnection<In, Out>): (() => void) | undefined {
+    let scope: PromiseLike<unknown> | void;
     try {
       scope = this.#handler(connection);
     } catch (error) {
-      return connection.failed(error);
+      connection.failed(error);
+      return undefined;
     }
-    connection.start();
-    if (scope !== undefined) connection.scope(scope);
-    else if (connection.onMessage === undefined) void connection.close();
+    return () => {
+      if (scope !== undefined) connection.scope(scope);
+      else if (connection.onMessage === undefined) void connection.close();
+    };
+  }
+
+  #refuse(socket: Socket, why: Refusal): void {
+    this.refused(why);
+    this.#turnedAway.take(socket);
+  }
+
+  /** What the application may use: connections that carry nothing but themselves and have greeted, and sessions. */
+  *#usable(): Iterable<Connection<In, Out>> {
+    const { greets } = this.#policy.protocol;
+    for (const connection of this.#connections) {
+      if (!connection.carries && !(greets && connection.hello === undefined)) yield connection;
+    }
+    yield* this.#sessions?.connections ?? [];
   }
 
   #onAbort = (): void => this.abort(this.#signal!.reason);
@@ -323,26 +326,19 @@ class LiveServer<In, Out> implements Server<In, Out>, ConnectionKeeper<In, Out> 
     if (this.#stopped) return;
     this.#stopped = true;
     this.#signal?.removeEventListener("abort", this.#onAbort);
+    this.#gate?.clear();
     this.#checkClosed();
   }
 
   #abortAll(reason: unknown): void {
+    this.#sessions?.abort(reason);
     for (const connection of this.#connections) connection.abort(reason);
   }
 
   #checkClosed(): void {
-    const listening = this.#listener?.close() ?? Promise.resolve();
-    if (this.#connections.size === 0) void listening.then(this.#resolveClosed, this.#resolveClosed);
+    const listening = this.#entrance?.close() ?? Promise.resolve();
+    if (this.#connections.size > 0 || (this.#sessions?.size ?? 0) > 0) return;
+    this.#budget?.end();
+    void listening.then(this.#resolveClosed, this.#resolveClosed);
   }
-}
-
-function targetOf<In, Out>({ hostname = "127.0.0.1", port, path }: ServeOptions<In, Out>): Target {
-  if (path !== undefined) {
-    if (port === undefined) return { path };
-    throw new TypeError(`Cannot serve as either "port" or "path" must be set: both are`);
-  }
-  if (port === undefined) {
-    throw new TypeError(`Cannot serve as either "port" or "path" must be set: neither is`);
-  }
-  return { hostname, port };
 }

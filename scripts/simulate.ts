@@ -3,13 +3,15 @@
  *
  *     npm run simulate -- --seeds 10000
  *     npm run simulate -- --seed 42          one seed, with its trace
+ *     npm run simulate -- --world sessions   sessions under cuts, not single connections
  *
  * @module
  */
 
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { simulate } from "../tests/simulation/simulate.ts";
+import { simulateSessions } from "../tests/simulation/sessions.ts";
+import { simulate as simulateLiveness } from "../tests/simulation/simulate.ts";
 
 const { values } = parseArgs({
   args: process.argv.slice(2),
@@ -18,8 +20,16 @@ const { values } = parseArgs({
     base: { type: "string" },
     seed: { type: "string" },
     all: { type: "boolean", default: false },
+    world: { type: "string", default: "liveness" },
   },
 });
+
+const worlds = { liveness: simulateLiveness, sessions: simulateSessions };
+if (values.world !== "liveness" && values.world !== "sessions") {
+  console.error(`Cannot simulate as "--world" must be liveness or sessions: it is ${values.world}`);
+  process.exit(2);
+}
+const simulate = worlds[values.world];
 
 if (values.seed !== undefined) process.exit(await replay(Number(values.seed)) ? 1 : 0);
 

@@ -47,7 +47,7 @@ function readOptions(args) {
 
 async function runChecks() {
   console.log("checks");
-  for (const { name, command, verify } of CHECKS) {
+  for (const { name, command, verify, tells } of CHECKS) {
     const result = await run(...command(), { limit: CHECK_LIMIT, cwd: root });
     const time = `${(result.time / 1000).toFixed(1)} s`;
     const wrong = result.timedOut
@@ -58,7 +58,8 @@ async function runChecks() {
     if (wrong === undefined) total.passed++;
     else total.failed++;
     console.log(wrong === undefined ? `  ok ${name} (${time})` : `  FAILED ${name}: ${wrong} (${time})`);
-    if (wrong !== undefined) console.log(result.output.trimEnd().replace(/^/gm, "    "));
+    if (wrong !== undefined || tells) console.log(result.output.trimEnd().replace(/^/gm, "    "));
+    if (tells) total.skipped += [...result.output.matchAll(/^skipped: /gm)].length;
   }
 }
 

@@ -8,12 +8,10 @@
 import { readFileSync, rmSync } from "node:fs";
 import { defineConfig, type Options } from "tsup";
 
-const { exports } = JSON.parse(readFileSync("deno.json", "utf8")) as { exports: Record<string, string> };
+import { entries, program } from "./package/manifest.mjs";
 
-/** `{ mod: "mod.ts", node: "lib/transport/node.ts" }` */
-const entry = Object.fromEntries(
-  Object.entries(exports).map(([name, path]) => [name === "." ? "mod" : name.slice(2), path.slice(2)]),
-);
+const deno = JSON.parse(readFileSync("deno.json", "utf8"));
+const { file, path } = program(deno);
 
 const common: Options = {
   outDir: "dist",
@@ -29,6 +27,11 @@ const common: Options = {
 rmSync("dist", { recursive: true, force: true });
 
 export default defineConfig([
-  { ...common, entry, format: ["esm", "cjs"], dts: true },
-  { ...common, entry: { cli: "lib/cli/bin.ts" }, format: "esm", splitting: false },
+  {
+    ...common,
+    entry: Object.fromEntries(entries(deno).map(({ file, path }) => [file, path])),
+    format: ["esm", "cjs"],
+    dts: true,
+  },
+  { ...common, entry: { [file]: path }, format: "esm", splitting: false },
 ]);

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/as
 import { connect, type ConnectOptions } from "../lib/client.ts";
 import { lines } from "../lib/protocol/lines.ts";
 import { serve } from "../lib/server.ts";
-import { FakeClock } from "./support/fake_clock.ts";
+import { FakeClock } from "../lib/testing/fake_clock.ts";
 import { FakeTransport } from "./support/fake_transport.ts";
 
 const TARGET = { hostname: "127.0.0.1", port: 1 };

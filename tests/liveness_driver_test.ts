@@ -9,7 +9,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { ConnectionOptions } from "../lib/connection.ts";
 import { lines } from "../lib/protocol/lines.ts";
 import { raw } from "../lib/protocol/raw.ts";
-import { FakeClock } from "./support/fake_clock.ts";
+import { FakeClock } from "../lib/testing/fake_clock.ts";
 import type { FakeSocket } from "./support/fake_socket.ts";
 import { live, settle } from "./support/live.ts";
 
@@ -276,10 +276,11 @@ test("First probes of connections that opened together are spread over a fifth o
   let draw = 0;
   const clock = new FakeClock(0, () => (draw++ % 100) / 100);
   const all = Array.from({ length: 100 }, () => watched({ heartbeat: { interval: 10_000 } }, clock));
-  clock.advance(10_010);
+  clock.advance(10_080);
   const firsts = all.map(({ log }) => Number(log[0]!.split(" ")[0]));
-  assert(firsts.every((at) => at >= 8_000 && at <= 10_010), `${firsts}`);
-  assert(new Set(firsts).size > 90);
+  assert(firsts.every((at) => at >= 8_000 && at <= 10_080), `${firsts}`);
+  // What falls due within 80 ms is asked at once.
+  assert(new Set(firsts).size > 20);
 });
 
 test("The idle limit counts messages, not heartbeats", () => {

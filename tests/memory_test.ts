@@ -2,7 +2,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { assertLess } from "@std/assert";
 import { lines } from "../lib/protocol/lines.ts";
-import { FakeClock } from "./support/fake_clock.ts";
+import { FakeClock } from "../lib/testing/fake_clock.ts";
 import type { FakeSocket } from "./support/fake_socket.ts";
 import { live } from "./support/live.ts";
 

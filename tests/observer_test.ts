@@ -4,7 +4,7 @@ import type { Observer } from "../lib/observer.ts";
 import { lines } from "../lib/protocol/lines.ts";
 import { raw } from "../lib/protocol/raw.ts";
 import { serve } from "../lib/server.ts";
-import { FakeClock } from "./support/fake_clock.ts";
+import { FakeClock } from "../lib/testing/fake_clock.ts";
 import { FakeTransport } from "./support/fake_transport.ts";
 import { live, settle } from "./support/live.ts";
 

@@ -2,7 +2,7 @@ import { test } from "node:test";
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import type { Connection } from "../lib/connection.ts";
 import { type ConnectionHandler, serve, type ServeOptions } from "../lib/server.ts";
-import { FakeClock } from "./support/fake_clock.ts";
+import { FakeClock } from "../lib/testing/fake_clock.ts";
 import { FakeTransport } from "./support/fake_transport.ts";
 import { settle } from "./support/live.ts";
 
@@ -195,16 +195,6 @@ test("serve() with an aborted signal rejects with its reason", async () => {
   const reason = new Error("changed my mind");
   const error = await started(echo, { signal: AbortSignal.abort(reason) }).catch((error) => error);
   assertStrictEquals(error, reason);
-});
-
-test("A listener that dies ends the server, and is told of", async () => {
-  const { transport, server, errors } = await started();
-  const socket = transport.call();
-  const death = new Error("gone");
-  transport.listening!.died!(death);
-  assert(socket.aborted);
-  await server.closed;
-  assertEquals(errors, [death]);
 });
 
 test("An error that the listener lives through is told of, and nothing else happens", async () => {

@@ -10,17 +10,18 @@ import type { Connection } from "../connection.ts";
 import type { HeartbeatOptions } from "../liveness/heartbeat_policy.ts";
 import type { Address } from "../transport/transport.ts";
 import { type Command, defineCommand } from "./command.ts";
-import { type Dialect, linesDialect, rawDialect } from "./dialect.ts";
+import { type Dialect, framesDialect, linesDialect, rawDialect } from "./dialect.ts";
+import { agreementOf, forbidFrames, framesWith } from "./framed.ts";
 import { Failure, inPlainWords, whyEnded } from "./failure.ts";
 import type { Host, Input } from "./host.ts";
-import { type Arguments, choice, duration, flag, readValue, UsageError } from "./options.ts";
+import { type Arguments, choice, duration, flag, readValue, text, UsageError } from "./options.ts";
 import { untilCut } from "./signals.ts";
 import { readTarget, writeAddress, writeDuration, writeSize } from "./units.ts";
 
 const NAME = "holdfast connect";
 
 const OPTIONS = {
-  protocol: choice("bytes as they come, or lines of UTF-8 text", ["raw", "lines"], "raw"),
+  protocol: choice("bytes as they come, lines of UTF-8 text, or frames", ["raw", "lines", "frames"], "raw"),
   match: choice(
     "raw: a heartbeat is a chunk of nothing else, or found anywhere",
     ["chunk", "anywhere"],
@@ -29,6 +30,9 @@ const OPTIONS = {
   interval: duration("ask a server that is silent for this long; never without this or --timeout", "10s"),
   timeout: duration("give a server that was asked this long, then fail (default: for ever)"),
   "connect-timeout": duration("how long dialling may take", "5s"),
+  reconnect: flag("come back when the connection is lost"),
+  resume: flag("frames: lose nothing on the way; the server must have --resume too"),
+  key: text("frames: a file with the secret that heartbeats are keyed with", "FILE"),
   verbose: flag("tell of the connection, on standard error"),
 };
 
@@ -46,14 +50,20 @@ where that matters, give serve and connect --match anywhere.
 Exit code: 0 if the server closed in good order, 1 if there was no connection or it was lost.`,
 
   async run(args, host) {
-    const { values, given, positionals: [text, extra] } = args;
-    if (text === undefined) throw new UsageError(`${NAME}: an address is missing (see ${NAME} --help)`);
+    const { values, given, positionals: [address, extra] } = args;
+    if (address === undefined) throw new UsageError(`${NAME}: an address is missing (see ${NAME} --help)`);
     if (extra !== undefined) throw new UsageError(`${NAME}: unexpected argument ${JSON.stringify(extra)}`);
-    const target = readValue(`${NAME}: the address`, { read: readTarget }, text);
+    const target = readValue(`${NAME}: the address`, { read: readTarget }, address);
     if (values.protocol === "raw") {
+      forbidFrames(NAME, given);
       return await converse(target, rawDialect(values.match), args, host);
     }
     if (given.has("match")) throw new UsageError(`${NAME}: --match is for the raw protocol`);
+    if (values.protocol === "frames") {
+      const protocol = await framesWith(NAME, values.key);
+      return await converse(target, framesDialect(protocol), args, host);
+    }
+    forbidFrames(NAME, given);
     return await converse(target, linesDialect(), args, host);
   },
 });
@@ -88,11 +98,13 @@ async function converse<In, Out>(
         heartbeat: heartbeatOf(args),
         timeout: values["connect-timeout"],
         signal: dialling.signal,
+        resume: values.resume,
+        ...(values.reconnect && { reconnect: true }),
       }).catch((error) => {
         throw inPlainWords(error, "path" in target);
       });
       const openedAt = performance.now();
-      if (values.verbose) host.tell(`holdfast: connected to ${writeAddress(open.remoteAddress)}`);
+      tellOf(open, args, host);
 
       input = host.input();
       void sendAll(input, dialect, open).then(() => open.finish()).catch((error) => open.abort(error));
@@ -110,6 +122,22 @@ async function converse<In, Out>(
   );
 }
 
+/** Says what there is a connection to, what was agreed on, and when it is lost and found. */
+function tellOf<In, Out>(
+  connection: Connection<In, Out>,
+  { values }: Arguments<typeof OPTIONS>,
+  host: Host,
+): void {
+  const where = `connected to ${writeAddress(connection.remoteAddress)}`;
+  if (values.protocol === "frames") {
+    host.tell(`holdfast: ${where}, ${agreementOf(connection, values.key !== undefined)}`);
+  } else if (values.verbose) host.tell(`holdfast: ${where}`);
+  connection.onState = (state) => {
+    if (state === "away") host.tell("holdfast: connection lost, coming back");
+    if (state === "open") host.tell(`holdfast: connected to ${writeAddress(connection.remoteAddress)} again`);
+  };
+}
+
 /** Sends all of `input`, no faster than the server takes it. */
 async function sendAll<In, Out>(
   input: Input,
@@ -123,17 +151,21 @@ async function sendAll<In, Out>(
       });
     });
     for (const message of bytes === undefined ? rest() : split(bytes)) {
-      if (connection.state !== "open") return;
+      if (isOver(connection)) return;
       try {
         await connection.send(message);
       } catch (error) {
         // How the connection ended is told by the connection; what cannot be sent is the input's fault.
-        if (connection.state !== "open") return;
+        if (isOver(connection)) return;
         throw new Failure(error instanceof Error ? error.message : String(error), { cause: error });
       }
     }
     if (bytes === undefined) return;
   }
+}
+
+function isOver<In, Out>({ state }: Connection<In, Out>): boolean {
+  return state !== "open" && state !== "away";
 }
 
 /** Prints all that comes, no faster than somebody reads it. */
@@ -152,6 +184,10 @@ async function printAll<In, Out>(
 
 /** Asked for by either option; a server that was not made for heartbeats is left alone otherwise. */
 function heartbeatOf({ values, given }: Arguments<typeof OPTIONS>): HeartbeatOptions | false {
+  // One that speaks frames was.
+  if (values.protocol === "frames") {
+    return { interval: values.interval, ...(values.timeout !== undefined && { timeout: values.timeout }) };
+  }
   if (!given.has("interval") && !given.has("timeout")) return false;
   return { interval: values.interval, timeout: values.timeout ?? Infinity };
 }

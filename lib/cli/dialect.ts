@@ -35,6 +35,22 @@ export function rawDialect(match: "chunk" | "anywhere"): Dialect<Uint8Array, Uin
 
 /** Lines of text. */
 export function linesDialect(): Dialect<string, string> {
+  return { protocol: lines({ ping: PING, pong: PONG }), ...lineByLine(), show: (line) => `${line}\n` };
+}
+
+/** Each line of the input a message of text, each message a line. */
+export function framesDialect(
+  protocol: Protocol<Uint8Array | string>,
+): Dialect<Uint8Array | string, Uint8Array | string> {
+  return {
+    protocol,
+    ...lineByLine(),
+    show: (message) => typeof message === "string" ? `${message}\n` : Uint8Array.of(...message, 10),
+  };
+}
+
+/** Cuts input into lines. */
+function lineByLine(): Pick<Dialect<never, string>, "split" | "rest"> {
   // Nothing in the input is a heartbeat.
   const wire = lines({ ping: false, pong: false }).open();
   const read = (feed: (take: (line: string) => void) => void): string[] => {
@@ -48,9 +64,7 @@ export function linesDialect(): Dialect<string, string> {
   };
   const unused = { ping() {}, pong() {} };
   return {
-    protocol: lines({ ping: PING, pong: PONG }),
     split: (bytes) => read((message) => wire.receive(bytes, { ...unused, message })),
     rest: () => read((message) => wire.end({ ...unused, message })),
-    show: (line) => `${line}\n`,
   };
 }

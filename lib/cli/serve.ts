@@ -12,6 +12,7 @@ import { type ConnectionHandler, serve, type ServeOptions } from "../server.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { PING, PONG, TOKEN, upperCase, upperCaseLine } from "./demo.ts";
 import { inPlainWords, whyEnded } from "./failure.ts";
+import { forbidFrames, framesWith } from "./framed.ts";
 import type { Host } from "./host.ts";
 import { choice, duration, flag, integer, size, text, UsageError, type Values } from "./options.ts";
 import type { Address } from "../transport/transport.ts";
@@ -25,15 +26,17 @@ const OPTIONS = {
   host: text("address to listen on; 0.0.0.0 or :: for the whole network", "ADDRESS", "127.0.0.1"),
   port: integer("port to listen on; 0 for any free one", "8888", 0, 65_535),
   unix: text("listen on a Unix socket instead", "PATH"),
-  protocol: choice("bytes as they come, or lines of UTF-8 text", ["raw", "lines"], "raw"),
+  protocol: choice("bytes as they come, lines of UTF-8 text, or frames", ["raw", "lines", "frames"], "raw"),
   interval: duration("beat this often; a peer that is silent for longer is in question", "10s"),
-  timeout: duration("give a peer in question this long, then drop it (default: for ever)"),
+  timeout: duration("give a peer in question this long, then drop it (default: for ever; frames: 10s)"),
   "no-heartbeat": flag("send no heartbeats; those received are swallowed all the same"),
   match: choice(
     "raw: a heartbeat is a chunk of nothing else, or found anywhere",
     ["chunk", "anywhere"],
     "chunk",
   ),
+  resume: flag("frames: keep sessions, so that nothing is lost when a client comes back"),
+  key: text("frames: a file with the secret that heartbeats are keyed with", "FILE"),
   "max-connections": integer("connections at a time; callers beyond it are closed at once", "10000", 1),
   "max-buffer": size("bytes that may wait for one peer before it is read no more", "4m", 4096),
   "idle-timeout": duration("end a connection that passes no data for this long (default: never)"),
@@ -48,7 +51,8 @@ export const serveCommand: Command = defineCommand({
   summary: "answer in upper case, and beat (the default)",
   usage: "holdfast serve [OPTIONS]",
   about: `Sends back what it receives with the ASCII letters in upper case. On each connection it sends
-${TOKEN} (raw) or a ${PING} line (lines) at every interval, and swallows those that it receives.`,
+${TOKEN} (raw) or a ${PING} line (lines) at every interval, and swallows those that it receives; with frames it asks
+peers that are silent for that long.`,
   options: OPTIONS,
   notes: `A duration is 400ms, 10s, 2m, 1h or plain milliseconds; a size is 64k, 1m, 1g or plain bytes.
 A peer that takes no bytes is dropped in any case, after 30 s or, if that is less, interval and timeout.
@@ -60,9 +64,14 @@ SIGINT and SIGTERM let connections finish; a second one cuts them off.`,
     }
     forbid(given, "unix", ["host", "port"]);
     forbid(given, "no-heartbeat", ["interval", "timeout"]);
-    if (values.protocol === "lines" && given.has("match")) {
+    if (values.protocol !== "raw" && given.has("match")) {
       throw new UsageError(`${NAME}: --match is for the raw protocol`);
     }
+    if (values.protocol === "frames") {
+      const protocol = await framesWith(NAME, values.key);
+      return await run(values, { protocol, resume: values.resume }, shoutMessage, host);
+    }
+    forbidFrames(NAME, given);
     if (values.protocol === "lines") {
       return await run(values, { protocol: lines({ ping: PING, pong: PONG }) }, shoutLine, host);
     }
@@ -83,9 +92,16 @@ function shoutLine(line: string, connection: Connection<string>): Promise<void> 
   return connection.send(loud === PING || loud === PONG ? line : loud);
 }
 
+function shoutMessage(
+  message: Uint8Array | string,
+  connection: Connection<Uint8Array | string>,
+): Promise<void> {
+  return connection.send(typeof message === "string" ? upperCaseLine(message) : upperCase(message));
+}
+
 async function run<In, Out>(
   values: ServeValues,
-  { protocol }: Pick<ServeOptions<In, Out>, "protocol">,
+  { protocol, resume }: Pick<ServeOptions<In, Out>, "protocol" | "resume">,
   answer: (message: In, connection: Connection<In, Out>) => unknown,
   host: Host,
 ): Promise<number> {
@@ -97,6 +113,7 @@ async function run<In, Out>(
     {
       ...(values.unix === undefined ? { hostname: values.host, port: values.port } : { path: values.unix }),
       protocol,
+      resume,
       heartbeat: heartbeatOf(values),
       idleTimeout: values["idle-timeout"],
       maxConnections: values["max-connections"],
@@ -145,22 +162,31 @@ async function run<In, Out>(
 function heartbeatOf(values: ServeValues): HeartbeatOptions | false {
   if (values["no-heartbeat"]) return false;
   const { interval, timeout = Infinity } = values;
+  // Who speaks frames answers when asked.
+  if (values.protocol === "frames") return { interval, timeout: timeoutOf(values)! };
   // Steady, as simple heartbeat servers are: it beats whether or not data was sent.
   return { interval, timeout, sendEvery: interval, steady: true };
 }
 
 /** The first line: what listens where, how it beats, and what becomes of silent peers. */
 function banner(address: Address, values: ServeValues): string {
-  const { protocol, interval, timeout } = values;
-  const beat = protocol === "raw" ? `"${TOKEN}"` : PING;
+  const { protocol, interval } = values, timeout = timeoutOf(values);
+  const beat = protocol === "frames" ? "asks" : protocol === "raw" ? `"${TOKEN}"` : PING;
   return [
     `holdfast ${VERSION} listening on ${writeAddress(address)}`,
     `protocol ${protocol}`,
+    ...(values.resume ? [`sessions kept for ${writeDuration(120_000)}`] : []),
+    ...(values.key === undefined ? [] : ["keyed heartbeats"]),
     values["no-heartbeat"] ? "no heartbeat" : `${beat} every ${writeDuration(interval)}`,
     timeout !== undefined
       ? `peers silent for ${writeDuration(interval + timeout)} are dropped`
       : `no verdict on silent peers${values["no-heartbeat"] ? "" : " (set --timeout)"}`,
   ].join(", ");
+}
+
+/** How long a peer that was asked has; `undefined` for ever. */
+function timeoutOf({ protocol, timeout, "no-heartbeat": none }: ServeValues): number | undefined {
+  return timeout ?? (protocol === "frames" && !none ? 10_000 : undefined);
 }
 
 /** Tells of a connection's beginning and end. */

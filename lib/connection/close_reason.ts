@@ -10,7 +10,8 @@ import {
   type ConnectionErrorCode,
   type ConnectionFacts,
 } from "../errors.ts";
-import { type ErrorOrigin, ProtocolError } from "../errors.ts";
+import { type ErrorOrigin, type Farewell, ProtocolError } from "../errors.ts";
+import { APPLICATION_CODES } from "../protocol/close_codes.ts";
 
 /** Makes the reason for an end. `cause` is what the runtime, the protocol or the application said of it. */
 export function closeReason(
@@ -18,15 +19,44 @@ export function closeReason(
   origin: ErrorOrigin,
   facts: ConnectionFacts,
   cause?: unknown,
+  farewell?: Farewell,
+  unacknowledged?: readonly unknown[],
 ): CloseReason {
   const silence = Math.round(facts.endedAt - facts.lastHeardAt);
   const system = (cause as { code?: unknown } | undefined)?.code;
-  return new ConnectionError(code, words(code, origin, silence, facts, cause), {
+  const said = farewell?.text ? `: ${farewell.text}` : "";
+  return new ConnectionError(code, words(code, origin, silence, facts, cause) + said, {
     origin,
     facts,
+    farewell,
+    ...(unacknowledged !== undefined && { unacknowledged }),
     ...(typeof system === "string" && { systemCode: system }),
     ...(cause !== undefined && { cause }),
   });
+}
+
+/**
+ * Checks what the application wants to say at the end, and fills it in.
+ *
+ * @throws {TypeError | RangeError} If the protocol says nothing at its end, or the code is not one of the application's.
+ */
+export function farewellOf(
+  { code = 0, text = "", retryAfter = 0 }: Partial<Farewell>,
+  greets?: boolean,
+): Farewell {
+  if (!greets) {
+    throw new TypeError("Cannot close with a farewell as the protocol must have one: this one has none");
+  }
+  const [first, , last] = APPLICATION_CODES;
+  if (code !== 0 && !(Number.isInteger(code) && code >= first && code <= last)) {
+    throw new RangeError(`Cannot close as "code" must be 0 or ${first} to ${last}: current value is ${code}`);
+  }
+  if (!(retryAfter >= 0 && retryAfter < Infinity)) {
+    throw new RangeError(
+      `Cannot close as "retryAfter" must be >= 0 and finite: current value is ${retryAfter}`,
+    );
+  }
+  return { code, text, retryAfter };
 }
 
 /** What the end of a socket is called. */
@@ -47,6 +77,8 @@ export function originOf(code: ConnectionErrorCode, cause: unknown): ErrorOrigin
     case "write-stalled":
     case "too-many-pings":
     case "too-many-messages":
+    case "handshake-timeout":
+    case "heartbeat-forged":
       return "peer";
     case "protocol-error":
       return cause instanceof ProtocolError ? "peer" : "local";
@@ -81,10 +113,24 @@ function words(
       return `Peer takes no bytes: ${facts.bufferedAmount} wait`;
     case "write-overflow":
       return `Too many bytes wait to be sent: ${facts.bufferedAmount}, and send() was not awaited`;
+    case "heartbeat-forged":
+      return "Peer has not proven that it has the key";
+    case "handshake-timeout":
+      return "Peer has not greeted in time";
+    case "superseded":
+      return "Another connection has taken over the session";
+    case "session-lost":
+      return "The session is lost";
+    case "refused":
+      return "Connection was refused";
+    case "server-full":
+      return "Server is full";
     case "too-many-pings":
       return "Peer pings more often than it may";
     case "too-many-messages":
       return "Peer sends more messages than it may";
+    case "memory-exceeded":
+      return "Too many bytes wait on all connections, and this one held the most";
     case "max-age":
       return "Connection has lived as long as it may";
     case "idle-timeout":

@@ -58,6 +58,16 @@ export class Inbox<In> implements AsyncIterator<In, undefined> {
     return !this.#busy && this.#head === this.#messages.length;
   }
 
+  /** Messages that wait. */
+  get waiting(): number {
+    return this.#messages.length - this.#head;
+  }
+
+  /** Bytes that wait. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** Whether a callback takes the messages. */
   get receiver(): Receiver<In> | undefined {
     return this.#receiver;

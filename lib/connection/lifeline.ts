@@ -8,6 +8,7 @@
  * @module
  */
 
+import { type ConnectionErrorCode, ProtocolError } from "../errors.ts";
 import { codeOf } from "./close_reason.ts";
 import type { ConnectionPolicy } from "./policy.ts";
 import type { HeartbeatPolicy } from "../liveness/heartbeat_policy.ts";
@@ -15,18 +16,33 @@ import { type BreakCode, type LifelineCounts, type LifelineOwner, noCounts } fro
 import { TokenBucket } from "../liveness/rate.ts";
 import { Watch } from "../liveness/watch.ts";
 import { Loan } from "./loan.ts";
-import type { Protocol, Wire, WireEvents } from "../protocol/protocol.ts";
+import { agreed, termsOf } from "../liveness/agreement.ts";
+import { CloseCode, codeFor } from "../protocol/close_codes.ts";
+import type {
+  DrainNotice,
+  Farewell,
+  Hello,
+  Pieces,
+  Protocol,
+  SessionOffer,
+  Wire,
+} from "../protocol/protocol.ts";
+import { Greeting, type GreetingOwner } from "./greeting.ts";
+import { Intake, type IntakeOwner } from "./intake.ts";
+import { LastWord } from "./last_word.ts";
+import { Outlet, type OutletOwner } from "./outlet.ts";
+import { Vigil, type VigilOwner } from "./vigil.ts";
 import { Pulse, type PulseOwner } from "./pulse.ts";
 import { ReadGate } from "./read_gate.ts";
 import type { Happening } from "../observer.ts";
 import type { Clock } from "../time/clock.ts";
-import type { Pause } from "../time/pause.ts";
-import { ASK_AGAIN, type Due, type Wheel } from "../time/wheel.ts";
+import type { Wheel } from "../time/wheel.ts";
 import type { Socket, SocketHandler } from "../transport/transport.ts";
-import { type BatchOwner, beginReceiving, endReceiving, TurnBatch } from "./turn_batch.ts";
+import { beginReceiving, endReceiving } from "./turn_batch.ts";
 
 /** One connection's bytes, both ways. */
-export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOwner, BatchOwner, Due {
+export class Lifeline<In, Out>
+  implements SocketHandler, IntakeOwner<In>, PulseOwner, OutletOwner, GreetingOwner, VigilOwner {
   readonly socket: Socket;
   readonly watch: Watch;
   readonly counts: LifelineCounts = noCounts();
@@ -36,65 +52,127 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
   readonly #clock: Clock;
   readonly #wheel: Wheel;
   readonly #owner: LifelineOwner<In>;
-  #entry = -1;
-  /** Instant at which a probe is due if the peer says nothing. */
-  #askAt = Infinity;
-  /** The last pause of ours that was told of. */
-  #pause: Pause | undefined;
-  readonly #rate: TokenBucket | undefined;
-  readonly #batch: TurnBatch = new TurnBatch(this);
+  readonly #vigil: Vigil;
+  readonly #intake: Intake<In>;
+  readonly #outlet: Outlet;
+  readonly #keyed: boolean;
+  readonly #greeting: Greeting | undefined;
+  /** What the peer said when it greeted, and when it ended. */
+  peerHello: Hello | undefined;
+  #farewell: Farewell | undefined;
+  /** Instant of the last byte from the peer. */
+  lastHeardAt: number;
   readonly #gate: ReadGate;
   /** The owner has no room. */
   #full = false;
   readonly loan: Loan = new Loan();
-  /** Whether the chunk being received held anything that proves the peer alive. */
-  #alive = false;
   /** We will send no more. */
   #finished = false;
   /** The peer will send no more. */
   #ended = false;
   #over = false;
+  #lastWord: LastWord | undefined;
 
   /** Takes over a socket that nobody has started. Call {@linkcode start} next. */
   constructor(
     socket: Socket,
-    { protocol, watch, wheel, clock, messageRate }: ConnectionPolicy<In, Out>,
+    { protocol, role, key, watch, wheel, clock, messageRate, handshakeTimeout }: ConnectionPolicy<In, Out>,
     owner: LifelineOwner<In>,
   ) {
     this.socket = socket;
     this.#protocol = protocol;
-    this.#wire = protocol.open();
+    this.#wire = protocol.open(role);
+    this.#keyed = key !== undefined;
+    this.#outlet = new Outlet(socket, this);
     this.#wheel = wheel;
     this.#gate = new ReadGate(socket, clock);
     this.#clock = clock;
     this.#owner = owner;
     const now = clock.now();
+    this.lastHeardAt = now;
     this.watch = new Watch(now, watch, clock.random());
-    this.#pause = wheel.pause;
-    if (messageRate !== undefined) this.#rate = new TokenBucket(now, messageRate);
+    this.#vigil = new Vigil(this.watch, wheel, this);
+    const rate = messageRate && new TokenBucket(now, messageRate);
+    this.#intake = new Intake(this.#wire, key, rate, this.counts, this);
     const { heartbeat } = this.watch;
-    this.pulse = new Pulse(this.#wire, protocol.answersPings, watch.minPingGap, heartbeat, this.counts, this);
+    this.pulse = new Pulse(
+      this.#wire,
+      protocol.answersPings,
+      key,
+      watch.minPingGap,
+      heartbeat,
+      this.counts,
+      this,
+    );
+    if (protocol.greets) {
+      const terms = termsOf(heartbeat.policy, watch.minPingGap);
+      this.#greeting = new Greeting(this.#wire, role, terms, wheel, now + handshakeTimeout, this);
+    }
   }
 
-  /** Starts delivery and the clocks. */
-  start(): void {
-    this.#entry = this.#wheel.add(this, this.watch.deadline(this.#wheel.pause));
+  /** Starts delivery and the clocks. `session` is what a client that greets wants of one. */
+  start(session?: SessionOffer): void {
+    if (this.#greeting === undefined) this.#vigil.begin();
     this.socket.start(this);
+    this.#greeting?.begin(session);
+  }
+
+  /** Answers a client that has greeted. */
+  greet(session?: SessionOffer): void {
+    this.#greeting!.answer(session);
   }
 
   /** Bytes taken and not yet with the kernel. */
   get bufferedAmount(): number {
-    return this.#batch.bytes + this.socket.bufferedAmount;
+    return this.#outlet.bytes;
+  }
+
+  /** The same, and those of a message that has begun to arrive. */
+  get heldBytes(): number {
+    return this.bufferedAmount + this.#wire.unfinished;
+  }
+
+  get over(): boolean {
+    return this.#over;
+  }
+
+  get unsent(): number {
+    return this.#outlet.unsent;
+  }
+
+  get urgent(): boolean {
+    return this.pulse.urgent;
   }
 
   /** Sends a message of the application. @throws {TypeError | RangeError} If the protocol cannot send it. */
   send(message: Out): void {
-    const bytes = this.#wire.encode(message);
+    this.transmit(this.#wire.encode(message));
+  }
+
+  /** The bytes of a message. @throws {TypeError | RangeError} If the protocol cannot send it. */
+  encode(message: Out): Uint8Array | Pieces {
+    return this.#wire.encode(message);
+  }
+
+  /** Sends a message that is encoded already. */
+  transmit(bytes: Uint8Array | Pieces): void {
     const now = this.#clock.now();
     this.watch.messageAt = now;
     this.watch.moved(now);
     this.pulse.served(now);
-    this.write(bytes, now);
+    if (this.#over || this.#finished) return;
+    this.watch.heartbeat.sentAt = now;
+    this.counts.bytesSent += this.#outlet.send(bytes);
+  }
+
+  /** Acknowledges the first `count` messages of the session. */
+  acknowledge(count: number): void {
+    this.write(this.#wire.ack!(count));
+  }
+
+  /** Asks the peer to go elsewhere, where the protocol can. */
+  notify(notice: DrainNotice): void {
+    if (this.#wire.drain !== undefined) this.write(this.#wire.drain(notice));
   }
 
   /** Asks the peer for a sign of life at once. See {@linkcode Pulse.probe}. */
@@ -115,7 +193,8 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
 
   /** Puts other heartbeat rules in force. */
   update(policy: HeartbeatPolicy): void {
-    this.watch.heartbeat.update(this.#clock.now(), policy);
+    const rules = this.peerHello === undefined ? policy : agreed(policy, this.peerHello);
+    this.watch.heartbeat.update(this.#clock.now(), rules);
     this.#rearm();
   }
 
@@ -126,28 +205,26 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
   }
 
   /** Sends what waits, the protocol's goodbye and FIN. Receiving goes on. */
-  finish(): void {
+  finish(farewell?: Farewell): void {
     if (this.#over || this.#finished) return;
-    const now = this.#clock.now();
-    const goodbye = this.#wire.goodbye?.();
-    if (goodbye !== undefined) this.write(goodbye, now);
     this.#finished = true;
-    this.#batch.flush();
-    this.socket.shutdown();
+    const goodbye = this.#wire.goodbye?.(farewell);
+    this.counts.bytesSent += goodbye?.length ?? 0;
+    this.#outlet.finish(goodbye);
     this.#listen();
   }
 
   /** As {@linkcode finish}, and gives the peer its time to finish too. The owner throws away what still arrives. */
-  part(): void {
-    this.finish();
+  part(farewell?: Farewell): void {
+    this.finish(farewell);
     this.watch.close();
     if (this.bufferedAmount === 0) this.watch.parted(this.#clock.now());
     this.#rearm();
   }
 
-  /** Drops everything, now. The owner is not told. */
-  abort(): void {
-    if (this.#stop()) this.socket.abort();
+  /** Drops everything, now, with a word of `code` if the peer may hear one. The owner is not told. */
+  abort(code: ConnectionErrorCode, text = ""): void {
+    if (this.#stop()) this.#leave(code, text);
   }
 
   /**
@@ -161,38 +238,6 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
     this.#rearm();
   }
 
-  // What the wheel calls.
-
-  due(now: number, sure: boolean): number {
-    this.#notePause();
-    // Woken for a probe that is not due any more: the peer has spoken.
-    if (this.#askAt <= now && this.watch.heartbeat.askAt > now) this.noticed("suppressed");
-    while (!this.#over) {
-      const verdict = this.watch.check(now, this.#wheel.pause);
-      switch (verdict) {
-        case "wait":
-          this.#askAt = this.watch.heartbeat.askAt;
-          return this.watch.deadline(this.#wheel.pause);
-        case "suspect":
-        case "probe":
-        case "beat":
-          this.pulse.beat(verdict, now);
-          break;
-        case "aged":
-          this.#owner.aged();
-          break;
-        case "quiet":
-          this.#owner.quiet();
-          break;
-        default:
-          // Bytes that prove the peer alive may wait in the kernel: no verdict before they were read.
-          if (!sure) return ASK_AGAIN;
-          this.#break(verdict);
-      }
-    }
-    return Infinity;
-  }
-
   // What the socket calls.
 
   data(chunk: Uint8Array): boolean {
@@ -203,14 +248,15 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
     const { messagesReceived, pongsUnasked } = counts;
     counts.bytesReceived += chunk.length;
     // Any byte is life, so this comes first: what the application sees meanwhile is up to date.
-    watch.heartbeat.heardAt = now;
+    if (!this.#keyed) watch.heartbeat.heardAt = now;
+    this.lastHeardAt = now;
     this.loan.begin(chunk);
-    this.#alive = false;
+    this.#intake.alive = false;
     beginReceiving();
     try {
-      this.#wire.receive(chunk, this);
+      this.#wire.receive(chunk, this.#intake);
     } catch (error) {
-      this.#break("protocol-error", error);
+      this.break("protocol-error", error);
     }
     endReceiving();
     if (!this.#over) {
@@ -219,7 +265,9 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
       // Heartbeats do not count: a drain would never find a quiet moment between frequent ones.
       if (news || unfinished > 0) watch.moved(now);
       // Only pongs that answer nothing of ours are not: a peer that sends them unasked might send them for ever.
-      if (counts.pongsUnasked !== pongsUnasked && !this.#alive && unfinished === 0) {
+      if (
+        !this.#keyed && counts.pongsUnasked !== pongsUnasked && !this.#intake.alive && unfinished === 0
+      ) {
         watch.heartbeat.heardAt = heardAt;
       } else {
         this.pulse.heard(now);
@@ -234,25 +282,32 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
 
   written(): void {
     if (this.#over) return;
-    const now = this.#clock.now(), left = this.socket.bufferedAmount;
-    this.watch.stall.progress(now, left);
-    if (left > 0) this.watch.moved(now);
-    if (left === 0 && (this.#finished || this.pulse.waiting)) {
-      this.watch.parted(now);
+    const now = this.#clock.now();
+    this.watch.stall.progress(now, this.socket.bufferedAmount);
+    if (this.unsent === 0 && this.pulse.waiting) {
       this.pulse.emptied(now);
+      this.#rearm();
+    }
+    this.#outlet.pump();
+    if (this.bufferedAmount > 0) this.watch.moved(now);
+    else if (this.#finished) {
+      this.watch.parted(now);
       this.#rearm();
     }
     this.#owner.written();
   }
 
   end(): void {
-    if (this.#over) return;
+    // Both have finished, or this socket only waited for the peer to hear why.
+    if (this.#over) return this.#lastWord?.heard();
     try {
-      this.#wire.end(this);
+      this.#wire.end(this.#intake);
     } catch (error) {
-      return this.#break("protocol-error", error);
+      return this.break("protocol-error", error);
     }
     if (this.#over) return;
+    // Where an end is announced, one that is not was made by somebody on the way.
+    if (this.#greeting !== undefined && this.#farewell === undefined) return this.break("reset");
     this.#ended = true;
     this.#listen();
     this.watch.frame(0, 0, true);
@@ -260,83 +315,140 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
   }
 
   close(error?: Error): void {
+    this.#lastWord?.over();
     if (!this.#stop()) return;
     if (error !== undefined) this.watch.broke();
     this.#owner.broke(codeOf(error), error);
   }
 
-  // What the protocol calls.
+  // What the intake tells.
 
-  message(message: In, size: number): void {
-    if (this.#over) return;
-    this.#alive = true;
-    this.counts.messagesReceived++;
-    if (this.#rate?.take(this.watch.heartbeat.heardAt) === false) return this.#break("too-many-messages");
-    this.watch.messageAt = this.watch.heartbeat.heardAt;
+  arrived(message: In, size: number): void {
+    this.watch.messageAt = this.lastHeardAt;
     this.#owner.message(message, size);
   }
 
-  ping(payload?: Uint8Array): void {
-    if (this.#over) return;
-    this.#alive = true;
-    if (!this.pulse.pinged(this.watch.heartbeat.heardAt, payload)) this.#break("too-many-pings");
+  pinged(payload: Uint8Array | undefined): void {
+    if (!this.pulse.pinged(this.lastHeardAt, payload)) this.break("too-many-pings");
   }
 
-  pong(_payload?: Uint8Array): void {
-    const now = this.watch.heartbeat.heardAt;
-    if (!this.pulse.ponged(now, this.#wheel.awayAt(now))) return;
-    this.#alive = true;
+  answered(now: number, asked: boolean): void {
+    if (this.#over || !this.pulse.ponged(now, this.#wheel.awayAt(now), asked)) return;
+    this.#intake.alive = true;
+    if (this.#keyed) {
+      this.watch.heartbeat.heardAt = now;
+      if (this.pulse.relieved()) this.#rearm();
+    }
     if (this.watch.answered(now)) this.#rearm();
   }
 
-  // What the pulse and the batch call.
+  helloed(hello: Hello): void {
+    this.#greeting!.heard(hello);
+  }
+
+  acked(count: number): void {
+    this.#owner.acked(count);
+  }
+
+  draining(notice: DrainNotice): void {
+    this.#owner.draining(notice);
+  }
+
+  parting(farewell: Farewell): void {
+    this.#farewell = farewell;
+    this.#owner.farewell(farewell);
+  }
+
+  // What the greeting calls.
+
+  asked(hello: Hello): void {
+    this.#owner.asked(hello);
+  }
+
+  greeted(hello: Hello): void {
+    const now = this.#clock.now(), { heartbeat } = this.watch;
+    this.peerHello = hello;
+    heartbeat.heardAt = now;
+    heartbeat.update(now, agreed(heartbeat.policy, hello));
+    this.watch.floor = hello.minPingGap;
+    this.#vigil.begin();
+    this.#owner.greeted(hello);
+    // Whether the peer has the key is better known now than later.
+    if (this.#keyed && !this.#over) this.pulse.ask(now);
+  }
+
+  late(): void {
+    this.break("handshake-timeout");
+  }
+
+  // What the vigil tells.
+
+  get doubtful(): boolean {
+    return this.#intake.doubtful;
+  }
+
+  beat(verdict: "suspect" | "probe" | "beat", now: number): void {
+    this.pulse.beat(verdict, now);
+  }
+
+  aged(): void {
+    this.#owner.aged();
+  }
+
+  quiet(): void {
+    this.#owner.quiet();
+  }
+
+  // What the pulse and the outlet call.
 
   noticed(what: Happening, fact?: number): void {
     this.#owner.noticed(what, fact);
   }
 
-  write(bytes: Uint8Array, now: number): void {
+  write(bytes: Uint8Array, now: number = this.#clock.now()): void {
     if (this.#over || this.#finished || bytes.length === 0) return;
     this.watch.heartbeat.sentAt = now;
     this.counts.bytesSent += bytes.length;
-    this.#batch.write(bytes);
+    this.#outlet.write(bytes);
   }
 
   flush(): void {
-    this.#batch.flush();
+    this.#outlet.flush();
   }
 
-  hand(bytes: Uint8Array): void {
-    if (this.#over) return;
-    if (!this.socket.write(bytes)) {
-      this.watch.stall.waiting(this.#clock.now());
-      this.#wheel.hasten(this.#entry, this.watch.stall.deadline(this.#wheel.pause));
-    } else if (this.pulse.waiting) {
-      // The socket says no more of bytes that it has not kept.
-      this.pulse.emptied(this.#clock.now());
-      this.#rearm();
-    }
+  waiting(): void {
+    this.watch.stall.waiting(this.#clock.now());
+    this.#rearm();
   }
 
-  /** Tells of a pause of ours, once. */
-  #notePause(): void {
-    const { pause } = this.#wheel;
-    if (pause === this.#pause) return;
-    this.#pause = pause;
-    this.noticed("paused", pause!.length);
+  sent(): void {
+    // The socket says no more of bytes that it has not kept.
+    this.#owner.written();
+    if (!this.pulse.waiting) return;
+    this.pulse.emptied(this.#clock.now());
+    this.#rearm();
   }
 
   #rearm(): void {
-    if (!this.#over && this.#entry >= 0) {
-      this.#wheel.hasten(this.#entry, this.watch.deadline(this.#wheel.pause));
-    }
+    if (!this.#over) this.#vigil.rearm();
   }
 
-  #break(code: BreakCode, cause?: unknown): void {
+  /** The peer is given up, for `code`. */
+  break(code: BreakCode, cause?: unknown): void {
     if (!this.#stop()) return;
     if (code === "heartbeat-timeout") this.watch.broke();
-    this.socket.abort();
+    this.#leave(code, cause instanceof ProtocolError ? cause.message : "");
     this.#owner.broke(code, cause);
+  }
+
+  /** Lets go of the socket, and says why where the protocol can. */
+  #leave(code: ConnectionErrorCode, text: string): void {
+    // Who has said why is not told the same again.
+    const answer = this.#farewell === undefined ? codeFor(code) : CloseCode.normal;
+    const number = this.#finished ? undefined : answer;
+    const goodbye = () =>
+      number === undefined ? undefined : this.#wire.goodbye?.({ code: number, text, retryAfter: 0 });
+    this.#lastWord = LastWord.say(this.socket, goodbye, this.#clock, this.#wheel);
   }
 
   /** Ends the clocks. Returns whether they were running. */
@@ -344,8 +456,9 @@ export class Lifeline<In, Out> implements SocketHandler, WireEvents<In>, PulseOw
     if (this.#over) return false;
     this.#over = true;
     this.#gate.shut();
-    this.#batch.clear();
-    if (this.#entry >= 0) this.#wheel.remove(this.#entry);
+    this.#outlet.clear();
+    this.#greeting?.stop();
+    this.#vigil.end();
     return true;
   }
 }

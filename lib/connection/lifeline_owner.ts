@@ -6,10 +6,13 @@
 
 import type { FatalVerdict } from "../liveness/watch.ts";
 import type { Happening } from "../observer.ts";
+import type { DrainNotice, Farewell, Hello } from "../protocol/protocol.ts";
 
 /** Why a lifeline broke. */
 export type BreakCode =
   | FatalVerdict
+  | "heartbeat-forged"
+  | "handshake-timeout"
   | "too-many-pings"
   | "too-many-messages"
   | "protocol-error"
@@ -21,6 +24,16 @@ export type BreakCode =
 export interface LifelineOwner<In> {
   /** A message arrived. It may be borrowed: `Lifeline.own()` before keeping it. */
   message(message: In, size: number): void;
+  /** A client has greeted: `Lifeline.greet()` answers it. */
+  asked(hello: Hello): void;
+  /** Both have greeted: messages may flow. Never called where the protocol does not greet. */
+  greeted(hello: Hello): void;
+  /** The peer has received the first `count` messages of the session. */
+  acked(count: number): void;
+  /** The peer wants us to go elsewhere. */
+  draining(notice: DrainNotice): void;
+  /** The peer says why it ends; {@linkcode ended} follows. */
+  farewell(farewell: Farewell): void;
   /** The peer will send no more. */
   ended(): void;
   /** Some of what waited was sent. */

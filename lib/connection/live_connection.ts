@@ -5,7 +5,7 @@
  * @module
  */
 
-import { closeReason, originOf } from "./close_reason.ts";
+import { closeReason, farewellOf, originOf } from "./close_reason.ts";
 import type { ConnectionPolicy } from "./policy.ts";
 import type {
   Connection,
@@ -14,39 +14,50 @@ import type {
   ConnectionStats,
   OnMessage,
 } from "../connection.ts";
-import { type CloseReason, ConnectionError, type ConnectionErrorCode, type ErrorOrigin } from "../errors.ts";
-import { ACCEPTED, Inbox, type InboxOwner } from "./inbox.ts";
+import {
+  type CloseReason,
+  ConnectionError,
+  type ConnectionErrorCode,
+  type ConnectionFacts,
+  type ErrorOrigin,
+  type Farewell,
+} from "../errors.ts";
+import { Inbox, type InboxOwner } from "./inbox.ts";
 import { heartbeatOf } from "./heartbeat_handle.ts";
 import { Lifeline } from "./lifeline.ts";
 import type { BreakCode, LifelineOwner } from "./lifeline_owner.ts";
+import { CloseCode, nameOf } from "../protocol/close_codes.ts";
+import type { DrainNotice, Hello, Pieces, SessionOffer } from "../protocol/protocol.ts";
 import type { RoundTripTimes } from "../liveness/rtt.ts";
 import { type Happening, tell } from "../observer.ts";
-import { newRoom, type Room } from "./room.ts";
+import type { ConnectionKeeper, MessageSink } from "./keeper.ts";
+import { Outcome } from "./outcome.ts";
+import { Room } from "./room.ts";
 import type { Address, Socket } from "../transport/transport.ts";
-
-/** Whoever keeps a list of connections. */
-export interface ConnectionKeeper<In, Out> {
-  /** The connection has ended. Called once. */
-  ended(connection: LiveConnection<In, Out>, reason: CloseReason): void;
-  /** Something was noticed of a connection. */
-  noticed?(what: Happening): void;
-}
 
 let lastId = 0;
 
+/** The number of the next connection of this process. */
+export function nextId(): number {
+  return ++lastId;
+}
+
 /** See {@linkcode Connection}. */
 export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwner<In>, InboxOwner<In> {
-  readonly id: number = ++lastId;
+  readonly id: number = nextId();
   readonly #policy: ConnectionPolicy<In, Out>;
   readonly #line: Lifeline<In, Out>;
   readonly #inbox: Inbox<In>;
-  readonly #keeper: ConnectionKeeper<In, Out>;
+  #sink: MessageSink<In>;
+  #keeper: ConnectionKeeper<In, Out>;
   readonly #openedAt: number;
   #state: ConnectionState = "open";
   #onMessage: OnMessage<In, Out> | undefined;
   onHealth: Connection<In, Out>["onHealth"];
+  onState: Connection<In, Out>["onState"];
+  onDrain: Connection<In, Out>["onDrain"];
   #messagesSent = 0;
-  #room: Room | undefined;
+  readonly #room: Room;
   /** A handler's promise decides when this closes, not the end of the messages. */
   #scoped = false;
   /** It has lived as long as it may. */
@@ -56,25 +67,49 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
   #finished = false;
   /** We began the goodbye before the peer did. */
   #closedFirst = false;
-  #reason: CloseReason | undefined;
+  /** What the peer said when it ended. */
+  #farewell: Farewell | undefined;
+  /** What the peer is told at the end, if it is not just done: that it may come back. */
+  #parting: Farewell | undefined;
+  readonly #outcome: Outcome = new Outcome();
   // Made when first asked for: most connections never are.
-  #closed: { readonly promise: Promise<CloseReason>; resolve(reason: CloseReason): void } | undefined;
-  #controller: AbortController | undefined;
   #heartbeat: ConnectionHeartbeat | undefined;
 
   /** Takes over a socket that nobody has started. Call {@linkcode start} next. */
   constructor(socket: Socket, policy: ConnectionPolicy<In, Out>, keeper: ConnectionKeeper<In, Out>) {
     this.#policy = policy;
     this.#keeper = keeper;
-    this.#inbox = new Inbox(this, policy.maxInboundBytes);
+    this.#sink = this.#inbox = new Inbox(this, policy.maxInboundBytes);
+    this.#room = new Room(policy.maxOutboundBytes);
     this.#line = new Lifeline(socket, policy, this);
     this.#openedAt = this.#line.watch.messageAt;
   }
 
-  /** Starts delivery and the clocks. */
-  start(): void {
-    tell(this.#policy.observer, "opened", this);
-    this.#line.start();
+  /** Starts delivery and the clocks. `session` is what a client that greets wants of one. */
+  start(session?: SessionOffer): void {
+    if (!this.#policy.protocol.greets) tell(this.#policy.observer, "opened", this);
+    this.#line.start(session);
+  }
+
+  /** Answers a client that has greeted. */
+  greet(session?: SessionOffer): void {
+    if (this.#state !== "closed") this.#line.greet(session);
+  }
+
+  /** Gives the connection to another keeper, and what it brings to `sink`. */
+  adopt(keeper: ConnectionKeeper<In, Out>, sink: MessageSink<In>): void {
+    this.#keeper = keeper;
+    this.#sink = sink;
+  }
+
+  /** Whether it carries a session, so that it is not used by itself. */
+  get carries(): boolean {
+    return this.#sink !== this.#inbox;
+  }
+
+  /** The bytes of a message. @throws {TypeError | RangeError} If the protocol cannot send it. */
+  encode(message: Out): Uint8Array | Pieces {
+    return this.#line.encode(message);
   }
 
   get localAddress(): Address {
@@ -94,7 +129,7 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
   }
 
   get lastHeardAt(): number {
-    return this.#line.watch.heartbeat.heardAt;
+    return this.#line.lastHeardAt;
   }
 
   get lastSentAt(): number {
@@ -109,26 +144,30 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
     return this.#line.bufferedAmount;
   }
 
+  /** Bytes that wait, for the application or to be sent. */
+  get heldBytes(): number {
+    return this.#inbox.bytes + this.#line.heldBytes;
+  }
+
+  /** Instant of the last message either way. */
+  get messageAt(): number {
+    return this.#line.watch.messageAt;
+  }
+
   get heartbeat(): ConnectionHeartbeat {
     return this.#heartbeat ??= heartbeatOf(this.#line, this.#policy.protocol.answersPings);
   }
 
+  get hello(): Hello | undefined {
+    return this.#line.peerHello;
+  }
+
   get closed(): Promise<CloseReason> {
-    if (this.#closed === undefined) {
-      let resolve!: (reason: CloseReason) => void;
-      const promise = new Promise<CloseReason>((done) => resolve = done);
-      this.#closed = { promise, resolve };
-      if (this.#reason !== undefined) resolve(this.#reason);
-    }
-    return this.#closed.promise;
+    return this.#outcome.closed;
   }
 
   get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
-    }
-    return this.#controller.signal;
+    return this.#outcome.signal;
   }
 
   get onMessage(): OnMessage<In, Out> | undefined {
@@ -149,8 +188,19 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
     }
     this.#line.send(message);
     this.#messagesSent++;
-    if (this.#line.bufferedAmount * 4 <= this.#policy.maxOutboundBytes) return ACCEPTED;
-    return (this.#room ??= newRoom()).promise;
+    return this.#room.wait(this.#line.bufferedAmount);
+  }
+
+  /** As {@linkcode send}, for a message that is encoded already. */
+  transmit(bytes: Uint8Array | Pieces): void {
+    if (this.#finished || this.#state === "closing" || this.#state === "closed") return;
+    this.#line.transmit(bytes);
+    this.#messagesSent++;
+  }
+
+  /** Acknowledges the first `count` messages of the session. */
+  acknowledge(count: number): void {
+    if (this.#state !== "closed") this.#line.acknowledge(count);
   }
 
   finish(): void {
@@ -160,9 +210,17 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
     this.#line.finish();
   }
 
-  async close(): Promise<void> {
-    this.#close();
+  async close(farewell?: Partial<Farewell>): Promise<void> {
+    this.#close(farewell && farewellOf(farewell, this.#policy.protocol.greets));
     await this.closed;
+  }
+
+  flush(): Promise<void> {
+    return this.#state === "closed" ? this.#refused() : this.#room.empty(this.bufferedAmount);
+  }
+
+  reconnectNow(): void {
+    throw new TypeError('Cannot reconnect as the connection must be made with "reconnect": this one is not');
   }
 
   abort(reason?: unknown): void {
@@ -171,20 +229,60 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
     this.#end("aborted", "local", reason);
   }
 
+  /** Ends now, since its keeper holds more bytes than it may. */
+  shed(): void {
+    if (this.#state === "closed") return;
+    this.#inbox.clear();
+    this.#end("memory-exceeded", "local");
+  }
+
   async drain(): Promise<void> {
     this.leave(0);
     await this.closed;
   }
 
-  /** Begins to drain, `delay` ms from now. */
-  leave(delay: number): void {
+  /** Begins to drain, `delay` ms from now. `notice` is what the peer is told. */
+  leave(delay: number, notice?: DrainNotice): void {
     if (this.#state !== "open") return;
-    this.#state = "draining";
+    // Who has not greeted yet has nothing under way.
+    if (this.#policy.protocol.greets && this.hello === undefined) return this.#end("aborted", "local");
+    this.#setState("draining");
+    if (notice !== undefined) {
+      this.#parting = { code: CloseCode.goingAway, text: "", retryAfter: notice.retryAfter };
+      this.#line.notify(notice);
+    }
     this.#line.drain(delay);
+  }
+
+  /** Goes on with a drain that found something under way after all. */
+  drainOn(): void {
+    this.#line.drain();
+  }
+
+  /** Ends in good order, and says `farewell`. */
+  part(farewell?: Farewell): void {
+    this.#close(farewell);
+  }
+
+  /** Ends with a verdict of whoever keeps this connection. */
+  dismiss(code: ConnectionErrorCode, cause?: unknown): void {
+    this.#end(code, "local", cause);
   }
 
   probe(): Promise<number> {
     return this.#state === "closed" ? this.#refused() : this.#line.probe();
+  }
+
+  /** What is known of it now, with `bufferedAmount` bytes that wait. */
+  facts(bufferedAmount: number): ConnectionFacts {
+    return {
+      lastHeardAt: this.lastHeardAt,
+      lastSentAt: this.lastSentAt,
+      endedAt: this.#policy.clock.now(),
+      rtt: this.rtt?.latest,
+      bufferedAmount,
+      pauseSeen: (this.#policy.wheel.pause?.end ?? -Infinity) > this.#openedAt,
+    };
   }
 
   stats(): ConnectionStats {
@@ -226,38 +324,67 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
   // What the lifeline tells.
 
   message(message: In, size: number): void {
-    if (this.#state === "open" || this.#state === "draining") this.#inbox.push(message, size);
+    if (this.#state === "open" || this.#state === "draining") this.#sink.push(message, size);
+  }
+
+  asked(hello: Hello): void {
+    if (this.#keeper.asked === undefined) this.greet();
+    else this.#keeper.asked(this, hello);
+  }
+
+  greeted(hello: Hello): void {
+    tell(this.#policy.observer, "opened", this);
+    this.#keeper.greeted?.(this, hello);
+  }
+
+  acked(count: number): void {
+    this.#keeper.acked?.(this, count);
+  }
+
+  draining(notice: DrainNotice): void {
+    this.#keeper.draining?.(this, notice);
+    this.#call(() => this.onDrain?.(notice, this));
+  }
+
+  farewell(farewell: Farewell): void {
+    this.#farewell = farewell;
+    const code = nameOf(farewell.code);
+    // The peer has given up on this connection: there is nothing more to be had from it.
+    if (code !== "closed") return this.#end(code, "peer");
+    this.ended();
   }
 
   ended(): void {
+    if (this.#peerEnded) return;
     this.#peerEnded = true;
-    this.#inbox.end();
+    if (this.#keeper.peerEnded === undefined) this.#inbox.end();
+    else this.#keeper.peerEnded(this, this.#farewell);
   }
 
   written(): void {
-    const room = this.#room;
-    if (room === undefined || this.#line.bufferedAmount * 8 > this.#policy.maxOutboundBytes) return;
-    this.#room = undefined;
-    room.resolve();
+    this.#room.left(this.#line.bufferedAmount);
+    this.#keeper.written?.(this);
   }
 
   quiet(): void {
     if (this.#state !== "draining") return;
+    if (this.#keeper.quiet !== undefined) return this.#keeper.quiet(this);
     if (this.#inbox.idle && this.bufferedAmount === 0) this.#inbox.end();
     else this.#line.drain();
   }
 
   noticed(what: Happening, fact?: number): void {
     const { observer } = this.#policy;
-    this.#keeper.noticed?.(what);
+    this.#keeper.noticed?.(what, this);
     if (what === "answered") tell(observer, what, this, this.rtt?.latest);
     else if (what === "paused") tell(observer, what, this, fact!);
     else tell(observer, what, this);
-    if (what === "suspect" || what === "healthy") this.#tellHealth(what);
+    if (what === "suspect" || what === "healthy") this.#call(() => this.onHealth?.(what, this));
   }
 
   aged(): void {
     this.#aged = true;
+    this.#parting = { code: CloseCode.maxAge, text: "", retryAfter: 0 };
     this.leave(0);
   }
 
@@ -291,45 +418,42 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
     this.#end("handler-failed", "local", error);
   }
 
-  #close(): void {
+  #close(farewell: Farewell | undefined = this.#parting): void {
     if (this.#state === "closing" || this.#state === "closed") return;
     if (!this.#finished) this.#closedFirst = !this.#peerEnded;
-    this.#state = "closing";
+    this.#setState("closing");
     // What is still to come is read and thrown away: unread bytes would turn our FIN into a reset, which takes the
     // answers with it that are under way.
     this.#inbox.end();
     this.#inbox.clear();
-    this.#line.part();
+    this.#line.part(farewell);
   }
 
   #end(code: ConnectionErrorCode, origin: ErrorOrigin, cause?: unknown): void {
     if (this.#state === "closed") return;
-    const { heartbeat } = this.#line.watch;
-    const reason = closeReason(code, origin, {
-      lastHeardAt: heartbeat.heardAt,
-      lastSentAt: heartbeat.sentAt,
-      endedAt: this.#policy.clock.now(),
-      rtt: this.rtt?.latest,
-      bufferedAmount: this.bufferedAmount,
-      pauseSeen: (this.#policy.wheel.pause?.end ?? -Infinity) > this.#openedAt,
-    }, cause);
+    const reason = closeReason(code, origin, this.facts(this.bufferedAmount), cause, this.#farewell);
     if (code !== "closed") tell(this.#policy.observer, "verdict", this, reason);
     this.#state = "closed";
-    this.#reason = reason;
-    this.#line.abort();
+    this.#outcome.decide(reason);
+    this.#line.abort(code);
     this.#line.pulse.end(reason);
     this.#inbox.end(code === "closed" ? undefined : reason);
-    this.#room?.reject(reason);
-    this.#room = undefined;
-    this.#closed?.resolve(reason);
-    this.#controller?.abort(reason);
+    this.#room.end(reason);
+    this.#outcome.announce();
     this.#keeper.ended(this, reason);
     tell(this.#policy.observer, "closed", this, reason);
+    this.#call(() => this.onState?.("closed", this));
   }
 
-  #tellHealth(health: "suspect" | "healthy"): void {
+  #setState(state: ConnectionState): void {
+    this.#state = state;
+    this.#call(() => this.onState?.(state, this));
+  }
+
+  /** Calls the application. */
+  #call(callback: () => void): void {
     try {
-      this.onHealth?.(health, this);
+      callback();
     } catch (error) {
       this.failed(error);
     }
@@ -337,7 +461,7 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
 
   #refused(): Promise<never> {
     const refused = Promise.reject(
-      this.#reason ??
+      this.#outcome.reason ??
         new ConnectionError("closed", "Cannot send as the connection has finished sending", {
           origin: "local",
         }),

@@ -11,7 +11,8 @@ import { heartbeatPolicy, NO_HEARTBEAT } from "../liveness/heartbeat_policy.ts";
 import type { WatchPolicy } from "../liveness/watch.ts";
 import { type RateOptions, TokenBucket } from "../liveness/rate.ts";
 import type { Observer } from "../observer.ts";
-import type { Protocol } from "../protocol/protocol.ts";
+import type { Protocol, Role as WireRole } from "../protocol/protocol.ts";
+import { HeartbeatKey } from "./heartbeat_key.ts";
 import { raw } from "../protocol/raw.ts";
 import { type Clock, systemClock } from "../time/clock.ts";
 import { Wheel } from "../time/wheel.ts";
@@ -19,6 +20,10 @@ import { Wheel } from "../time/wheel.ts";
 /** What every connection of one server or client goes by. */
 export interface ConnectionPolicy<In, Out> {
   readonly protocol: Protocol<In, Out>;
+  readonly role: WireRole;
+  /** The key of the heartbeats, where they are keyed. */
+  readonly key: HeartbeatKey | undefined;
+  readonly handshakeTimeout: number;
   readonly watch: WatchPolicy;
   readonly maxInboundBytes: number;
   readonly maxOutboundBytes: number;
@@ -32,8 +37,8 @@ export interface ConnectionPolicy<In, Out> {
 export interface Role {
   /** What fails if an option is wrong. */
   readonly action: string;
-  /** Whether the pings of peers are counted unless the options say otherwise. */
-  readonly guarded: boolean;
+  /** Which end it is. The pings of clients are counted unless the options say otherwise. */
+  readonly role: WireRole;
   /** What is known of the path for which an interval is to be learned; absent where none can be. */
   readonly search?: (range: IntervalRange) => IntervalSearch;
 }
@@ -44,7 +49,7 @@ export interface Role {
  * @throws {TypeError | RangeError} In the form: what failed, the rule, the value seen.
  */
 export function connectionPolicy<In, Out>(
-  { action, guarded, search }: Role,
+  { action, role, search }: Role,
   options: ConnectionOptions<In, Out>,
 ): ConnectionPolicy<In, Out> {
   // Without a protocol, In and Out are those of raw(): the defaults of serve() and connect() see to it.
@@ -64,9 +69,10 @@ export function connectionPolicy<In, Out>(
     firstByteTimeout = Infinity,
     frameTimeout = 30_000,
     closeTimeout = 5_000,
+    handshakeTimeout = 5_000,
     maxAge = Infinity,
     maxAgeGrace = 15_000,
-    minPingGap = guarded ? Math.min(1_000, heartbeat.interval / 2) : 0,
+    minPingGap = role === "server" ? Math.min(1_000, heartbeat.interval / 2) : 0,
     maxInboundBytes = 1 << 20,
     maxOutboundBytes = 4 << 20,
     clock = systemClock,
@@ -75,11 +81,15 @@ export function connectionPolicy<In, Out>(
   if (options.messageRate !== undefined) void new TokenBucket(0, options.messageRate);
   return {
     protocol,
+    role,
+    key: protocol.key && new HeartbeatKey(protocol.key),
+    handshakeTimeout: duration(action, "handshakeTimeout", handshakeTimeout),
     watch: {
       heartbeat,
       writeTimeout: duration(action, "writeTimeout", writeTimeout),
       idleTimeout: duration(action, "idleTimeout", idleTimeout),
-      firstByteTimeout: duration(action, "firstByteTimeout", firstByteTimeout),
+      // A greeting has a deadline of its own.
+      firstByteTimeout: protocol.greets ? Infinity : duration(action, "firstByteTimeout", firstByteTimeout),
       frameTimeout: duration(action, "frameTimeout", frameTimeout),
       maxAge: duration(action, "maxAge", maxAge),
       maxAgeGrace: duration(action, "maxAgeGrace", maxAgeGrace),

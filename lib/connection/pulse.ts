@@ -10,6 +10,7 @@ import { PingGuard } from "../liveness/flood.ts";
 import type { Heartbeat } from "../liveness/heartbeat.ts";
 import type { Happening } from "../observer.ts";
 import type { Wire } from "../protocol/protocol.ts";
+import type { HeartbeatKey } from "./heartbeat_key.ts";
 
 /** Answers that may wait for a peer which does not read them, as in `ws`. A pong answers all earlier pings anyway. */
 const MAX_ANSWERS = 60;
@@ -19,10 +20,10 @@ const IN_FLIGHT = 200;
 
 /** What a {@linkcode Pulse} needs from the connection it belongs to. */
 export interface PulseOwner {
-  /** Bytes taken and not yet with the kernel. */
-  readonly bufferedAmount: number;
+  /** Bytes that stand before a ping, and are not yet with the kernel. */
+  readonly unsent: number;
   /** Sends bytes of the protocol itself, with the rest of this turn. */
-  write(bytes: Uint8Array, now: number): void;
+  write(bytes: Uint8Array, now?: number): void;
   /** Sends what was written in this turn. */
   flush(): void;
   /** Something was noticed. */
@@ -41,6 +42,9 @@ interface Question {
 export class Pulse {
   readonly #wire: Wire<never, never>;
   readonly #answersPings: boolean;
+  readonly #key: HeartbeatKey | undefined;
+  /** Settles when the proofs of earlier answers have been made: answers must leave in the order of their pings. */
+  #proofs: Promise<void> | undefined;
   readonly #heartbeat: Heartbeat;
   readonly #counts: LifelineCounts;
   readonly #owner: PulseOwner;
@@ -59,6 +63,7 @@ export class Pulse {
   constructor(
     wire: Wire<never, never>,
     answersPings: boolean,
+    key: HeartbeatKey | undefined,
     minPingGap: number,
     heartbeat: Heartbeat,
     counts: LifelineCounts,
@@ -66,6 +71,7 @@ export class Pulse {
   ) {
     this.#wire = wire;
     this.#answersPings = answersPings;
+    this.#key = key;
     this.#heartbeat = heartbeat;
     this.#counts = counts;
     this.#owner = owner;
@@ -75,6 +81,11 @@ export class Pulse {
   /** Whether something waits for the buffer to be empty. */
   get waiting(): boolean {
     return this.#owed || this.#answers > 0 || this.#heartbeat.suspect;
+  }
+
+  /** Whether a ping is due, or on its way to the kernel: nothing that can wait should be put before it. */
+  get urgent(): boolean {
+    return this.#owed || this.#heartbeat.unflushed;
   }
 
   /** Does what the heartbeat said, unless something waits to be sent already: then when that has left. */
@@ -88,12 +99,12 @@ export class Pulse {
       this.#counts.probesSent++;
       this.#owner.noticed("probeSent");
     }
-    if (this.#owner.bufferedAmount > 0) {
+    if (this.#owner.unsent > 0) {
       this.#owed = true;
       return;
     }
     if (verdict !== "suspect") this.#ping(now);
-    if (this.#owner.bufferedAmount === 0) this.#heartbeat.flushed(now);
+    if (this.#owner.unsent === 0) this.#heartbeat.flushed(now);
   }
 
   /**
@@ -112,10 +123,15 @@ export class Pulse {
       const promise = new Promise<number>((yes, no) => [resolve, reject] = [yes, no]);
       promise.catch(() => {});
       this.#question = { askedAt: now, promise, resolve, reject };
-      this.#heartbeat.ask(now);
-      this.beat("probe", now);
+      this.ask(now);
     }
     return this.#question.promise;
+  }
+
+  /** Asks at once. */
+  ask(now: number): void {
+    this.#heartbeat.ask(now);
+    this.beat("probe", now);
   }
 
   /** The buffer is empty: what was owed goes now. */
@@ -125,7 +141,7 @@ export class Pulse {
       this.#owed = false;
       this.#ping(now);
     }
-    if (this.#owner.bufferedAmount === 0) this.#heartbeat.flushed(now);
+    if (this.#owner.unsent === 0) this.#heartbeat.flushed(now);
   }
 
   /** Tells of a peer that was in question and is no more. Returns whether it was. */
@@ -149,18 +165,29 @@ export class Pulse {
     const verdict = this.#guard?.pinged(now) ?? "fine";
     if (verdict !== "fine") this.#owner.noticed("strike");
     if (verdict === "too-many") return false;
-    if (this.#owner.bufferedAmount === 0) this.#answers = 0;
+    if (this.#owner.unsent === 0) this.#answers = 0;
     if (this.#answers < MAX_ANSWERS) {
       this.#answers++;
-      this.#owner.write(pong.call(this.#wire, payload), now);
+      if (this.#key === undefined) this.#owner.write(pong.call(this.#wire, payload), now);
+      else this.#prove(this.#key, payload!);
     }
     return true;
   }
 
+  /** Answers with a proof, after the answers before. */
+  #prove(key: HeartbeatKey, payload: Uint8Array): void {
+    const proof = key.sign(this.#wire.challenge!(payload, "us"));
+    const before = this.#proofs ?? Promise.resolve();
+    // What cannot be proven is not answered: the peer will give us up for it, which is what it wants to.
+    this.#proofs = before.then(async () => this.#owner.write(this.#wire.pong!(payload, await proof))).catch(
+      () => {},
+    );
+  }
+
   /** The peer answers. Returns `false` if it was not asked, so that this is no sign of life. */
-  ponged(now: number, pausedAt: number | undefined): boolean {
+  ponged(now: number, pausedAt: number | undefined, asked: boolean): boolean {
     this.#counts.pongsReceived++;
-    if (!this.#heartbeat.roundTrip.answered(now, pausedAt)) {
+    if (!asked || !this.#heartbeat.roundTrip.answered(now, pausedAt)) {
       this.#counts.pongsUnasked++;
       return false;
     }
@@ -180,7 +207,7 @@ export class Pulse {
    * data it would become data. Then data on its way has to do as the sign of life.
    */
   #inBand(now: number): boolean {
-    return !this.#answersPings && (this.#owner.bufferedAmount > 0 || now < this.#servedAt + IN_FLIGHT);
+    return !this.#answersPings && (this.#owner.unsent > 0 || now < this.#servedAt + IN_FLIGHT);
   }
 
   /** The connection is over: nobody will answer. */

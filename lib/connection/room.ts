@@ -1,23 +1,63 @@
 /**
- * A wait for room in the outbound buffer.
+ * Waits for the outbound buffer: for room in it, and for it to be empty.
  *
  * @module
  */
 
-/** A promise shared by everyone who waits for room. */
-export interface Room {
+import { ACCEPTED } from "./inbox.ts";
+
+/** A promise shared by everyone who waits for the same. */
+interface Wait {
   readonly promise: Promise<void>;
-  /** There is room again. */
   resolve(): void;
-  /** There will be none any more. */
   reject(reason: unknown): void;
 }
 
-/** Starts a wait. */
-export function newRoom(): Room {
+/** Who waits for the outbound buffer of one connection. Senders wait above a quarter of its bound, and down to an eighth. */
+export class Room {
+  readonly #maxBytes: number;
+  #room: Wait | undefined;
+  #empty: Wait | undefined;
+
+  /** @param maxBytes Bound of the buffer. */
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Fulfilled at once while `bytes`, which wait now, are few; otherwise once they are again. */
+  wait(bytes: number): Promise<void> {
+    if (bytes * 4 <= this.#maxBytes) return ACCEPTED;
+    return (this.#room ??= newWait()).promise;
+  }
+
+  /** Fulfilled once nothing waits; at once if `bytes` is 0. */
+  empty(bytes: number): Promise<void> {
+    if (bytes === 0) return ACCEPTED;
+    return (this.#empty ??= newWait()).promise;
+  }
+
+  /** Says that `bytes` wait now. */
+  left(bytes: number): void {
+    if (bytes === 0) this.#empty = settled(this.#empty);
+    if (bytes * 8 <= this.#maxBytes) this.#room = settled(this.#room);
+  }
+
+  /** There will be no room any more. */
+  end(reason: unknown): void {
+    this.#room?.reject(reason);
+    this.#empty?.reject(reason);
+    this.#room = this.#empty = undefined;
+  }
+}
+
+function newWait(): Wait {
   let resolve!: () => void, reject!: (reason: unknown) => void;
   const promise = new Promise<void>((yes, no) => [resolve, reject] = [yes, no]);
   // A sender that does not wait learns of the end from `closed`.
   promise.catch(() => {});
   return { promise, resolve, reject };
+}
+
+function settled(wait: Wait | undefined): undefined {
+  wait?.resolve();
 }

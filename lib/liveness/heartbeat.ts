@@ -56,22 +56,23 @@ const MAX_EXCUSES = 3;
  * ```
  */
 export class Heartbeat {
+  // A field that is a fraction from the start is written in place on V8; any other is a new object for each write.
   /** Instant of the last byte from the peer. Reading writes this number and touches nothing else. */
-  heardAt: number;
+  heardAt: number = NaN;
   /** Instant of the last byte we handed to the socket. */
-  sentAt: number;
+  sentAt: number = NaN;
   /** Round trips of our pings. */
   readonly roundTrip: RoundTrip = new RoundTrip();
   #policy: HeartbeatPolicy;
   /** Where in a spread this peer stands: 0 to 1. */
-  readonly #phase: number;
-  readonly #openedAt: number;
+  readonly #phase: number = NaN;
+  readonly #openedAt: number = NaN;
   /** Instant at which the peer was last asked. It is in question while this is later than `heardAt`. */
   #askedAt = -Infinity;
   /** Instant at which the question was with the kernel; `Infinity` until then. */
   #flushedAt = Infinity;
   /** Instant of the next beat on the grid, if beats are steady. */
-  #beatAt: number;
+  #beatAt = NaN;
   /** How long both sides had been quiet when the peer was last asked. */
   #quiet = 0;
   #excuses = 0;
@@ -116,6 +117,11 @@ export class Heartbeat {
   /** Whether the peer has been asked and has sent nothing since. */
   get suspect(): boolean {
     return this.#askedAt > this.heardAt;
+  }
+
+  /** Whether it has been asked, and the question is not with the kernel yet. */
+  get unflushed(): boolean {
+    return this.suspect && this.#flushedAt === Infinity;
   }
 
   /** Puts the peer in question at once, for a probe that the caller wants to send. */

@@ -66,9 +66,11 @@ export class Watch {
   readonly heartbeat: Heartbeat;
   readonly stall: WriteStall;
   /** Instant of the last message of the application, either way. */
-  messageAt: number;
+  messageAt: number = NaN;
+  /** Pings must not be closer than this: a learned interval is never below it. */
+  floor = 0;
   readonly #policy: WatchPolicy;
-  readonly #openedAt: number;
+  readonly #openedAt: number = NaN;
   /** Instant at which an unfinished message began; `Infinity` without one. */
   #frameAt = Infinity;
   #unfinished = 0;
@@ -77,8 +79,10 @@ export class Watch {
   /** We do not read. */
   #held = false;
   #closing = false;
+  /** No clock runs but the heartbeat's and the stall's, as most of the time: the others need not be asked. */
+  #calm = false;
   /** Instant at which the connection has lived as long as it may. */
-  #ageAt: number;
+  #ageAt = NaN;
   /** Whether it has, so that what runs now is its grace. */
   #aged = false;
   /** Instant at which our goodbye was with the kernel. */
@@ -110,6 +114,7 @@ export class Watch {
     }
     if (!ended && this.#frameAt !== Infinity) return false;
     this.#frameAt = now;
+    this.#calm = false;
     return true;
   }
 
@@ -117,7 +122,7 @@ export class Watch {
   answered(now: number): boolean {
     const { search } = this.#policy;
     if (search === undefined || !search.succeeded(this.heartbeat.quiet)) return false;
-    this.heartbeat.update(now, { ...this.heartbeat.policy, interval: search.current });
+    this.heartbeat.update(now, { ...this.heartbeat.policy, interval: Math.max(search.current, this.floor) });
     return true;
   }
 
@@ -129,6 +134,7 @@ export class Watch {
   /** Begins to wait, from `since` on, for a moment in which nothing moves. */
   drain(since: number): void {
     if (this.#quietSince === Infinity) this.#quietSince = since;
+    this.#calm = false;
   }
 
   /** Says that something moved, or is still under way: a drain goes on waiting. */
@@ -142,6 +148,7 @@ export class Watch {
    */
   hold(now: number, held: boolean): void {
     this.#held = held;
+    this.#calm = false;
     if (held) return;
     this.messageAt = now;
     if (this.#frameAt < Infinity) this.#frameAt = now;
@@ -150,6 +157,7 @@ export class Watch {
   /** The end has begun: from here only our own last bytes and the peer's leaving are watched. */
   close(): void {
     this.#closing = true;
+    this.#calm = false;
   }
 
   /** Our last byte is with the kernel: the peer's time to leave runs from here. */
@@ -160,16 +168,17 @@ export class Watch {
   /** Instant at which {@linkcode check} next has something to say, if nothing happens before. */
   deadline(pause?: Pause): number {
     const stalled = this.stall.deadline(pause);
+    if (this.#calm) return Math.min(stalled, this.heartbeat.deadline(pause));
     if (this.#closing) return Math.min(stalled, this.#partedAt + this.#policy.closeTimeout, this.#graceAt);
-    return Math.min(
-      stalled,
-      this.heartbeat.deadline(pause),
+    const others = Math.min(
       this.#idleAt,
       this.#firstByteAt(pause),
       this.#frameEndAt(pause),
       this.#ageAt,
       this.#quietSince + QUIET,
     );
+    this.#calm = others === Infinity && this.#policy.firstByteTimeout === Infinity;
+    return Math.min(stalled, others, this.heartbeat.deadline(pause));
   }
 
   /** Says what to do at `now`. A fatal verdict is not remembered: ask again to be sure. */

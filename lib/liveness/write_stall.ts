@@ -53,6 +53,7 @@ export class WriteStall {
    */
   deadline(pause?: Pause): number {
     let since = this.#since;
+    if (since === Infinity) return Infinity;
     for (let p = pause; p !== undefined && p.end > this.#since; p = p.before) {
       if (p.length * 4 >= this.limit) since = p.end;
     }

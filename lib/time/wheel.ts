@@ -1,9 +1,11 @@
 /**
  * Many deadlines on one timer.
  *
- * A hierarchical timing wheel on typed arrays (Varghese and Lauck, 1987): three rings of 256 slots, each slot of
- * a ring as long as the whole ring below. A deadline costs some 30 bytes and moves at most twice before it falls
- * due. None falls due early; each at most one tick late, unless the process itself was late.
+ * A timing wheel on typed arrays (Varghese and Lauck, 1987): a fine ring of 256 slots, a tick long each, and a coarse
+ * one of 1024 slots of eight ticks, for what is farther away. A deadline costs some 30 bytes and stays in its slot until
+ * it falls due. None falls due early; each at most one tick late, or eight if it was set more than 255 ticks ahead,
+ * unless the process itself was late. Most wait for seconds, and a wake-up of the process costs more than all else here:
+ * so those share one.
  *
  * The wheel also is where our own pauses show, since a wake-up that comes late is their only trace; see
  * {@linkcode Wheel.pause}.
@@ -29,18 +31,27 @@ export const ASK_AGAIN = NaN;
 
 /** Options for {@linkcode Wheel}. */
 export interface WheelOptions {
-  /** Length of a tick in milliseconds: how late a deadline may fall due. @default {10} */
+  /** Length of a tick in milliseconds: how late a deadline may fall due that is near. @default {10} */
   readonly tick?: number;
   /** Told of errors that a {@linkcode Due} threw. The others are visited all the same. */
   readonly onError?: (error: unknown) => void;
 }
 
-const BITS = 8;
-const SLOTS = 1 << BITS;
-const RINGS = 3;
-/** Ticks that the wheel spans: what lies beyond waits in the last slot and is looked at again. */
-const SPAN = 2 ** (BITS * RINGS);
+/** Slots of the fine ring, a tick each. */
+const FINE = 256;
+/** Slots of the coarse ring. They follow the fine ones. What lies beyond waits in the last one and is looked at again. */
+const COARSE = 1024;
+/** Ticks in a coarse slot. */
+const WIDTH = 8;
+/** The slot after all others: what is due now. */
+const DUE = FINE + COARSE;
 const NONE = -1;
+
+// An entry is four numbers in `#links`: its neighbours in the slot, the slot itself, and one to fill a cache line evenly.
+const LINKS = 4;
+const NEXT = 0;
+const PREVIOUS = 1;
+const SLOT = 2;
 
 /** Deadlines of many owners, on one timer of one clock. */
 export class Wheel {
@@ -52,14 +63,12 @@ export class Wheel {
   /** The last tick that was handled. */
   #at = 0;
 
-  // Entry i is `#owners[i]`, with its deadline, its neighbours in the slot and the slot itself.
+  // Entry i is `#owners[i]`, with its deadline and its links.
   #owners: (Due | undefined)[] = [];
   #deadlines = new Float64Array(64);
-  #next = new Int32Array(64);
-  #previous = new Int32Array(64);
-  #slots = new Int16Array(64);
+  #links = new Int32Array(LINKS * 64);
   #free: number[] = [];
-  readonly #heads = new Int32Array(RINGS * SLOTS).fill(NONE);
+  readonly #heads = new Int32Array(DUE + 1).fill(NONE);
   #size = 0;
 
   #wake: WakeUp | undefined;
@@ -110,7 +119,7 @@ export class Wheel {
     const id = this.#free.pop() ?? this.#owners.length;
     if (id === this.#deadlines.length) this.#grow();
     this.#owners[id] = owner;
-    this.#slots[id] = NONE;
+    this.#links[LINKS * id + SLOT] = NONE;
     this.#size++;
     this.#insert(id, deadline);
     return id;
@@ -147,21 +156,19 @@ export class Wheel {
       const next = this.#wakeAt === Infinity ? Infinity : this.#tickAt(this.#wakeAt);
       this.#at = Math.max(this.#at, Math.min(this.#tickAt(this.#clock.now()), next) - 1);
     }
-    const slot = this.#link(id, this.#at + 1);
+    const slot = this.#slotOf(id);
+    this.#link(id, slot);
     if (!this.#turning) this.#wakeFor(this.#visit(slot));
   }
 
-  /** Puts an entry into the slot of its deadline, or of the tick `soonest` if that is later. */
-  #link(id: number, soonest: number): number {
-    const due = Math.ceil((this.#deadlines[id]! - this.#start) / this.#tick);
-    const slot = this.#slotOf(Math.max(due, soonest));
-    const head = this.#heads[slot]!;
-    this.#slots[id] = slot;
-    this.#previous[id] = NONE;
-    this.#next[id] = head;
-    if (head !== NONE) this.#previous[head] = id;
+  /** Puts an entry that is in no slot into this one. */
+  #link(id: number, slot: number): void {
+    const links = this.#links, entry = LINKS * id, head = this.#heads[slot]!;
+    links[entry + SLOT] = slot;
+    links[entry + PREVIOUS] = NONE;
+    links[entry + NEXT] = head;
+    if (head !== NONE) links[LINKS * head + PREVIOUS] = id;
     this.#heads[slot] = id;
-    return slot;
   }
 
   /** The last tick that has come by `instant`. */
@@ -172,27 +179,27 @@ export class Wheel {
   }
 
   #unlink(id: number): void {
-    const slot = this.#slots[id]!;
+    const links = this.#links, entry = LINKS * id, slot = links[entry + SLOT]!;
     if (slot === NONE) return;
-    const next = this.#next[id]!, previous = this.#previous[id]!;
+    const next = links[entry + NEXT]!, previous = links[entry + PREVIOUS]!;
     if (previous === NONE) this.#heads[slot] = next;
-    else this.#next[previous] = next;
-    if (next !== NONE) this.#previous[next] = previous;
-    this.#slots[id] = NONE;
+    else links[LINKS * previous + NEXT] = next;
+    if (next !== NONE) links[LINKS * next + PREVIOUS] = previous;
+    links[entry + SLOT] = NONE;
   }
 
-  /** The slot in which a deadline of tick `due` waits: in the finest ring that reaches it from here. */
-  #slotOf(due: number): number {
-    const tick = Math.min(due, this.#at + SPAN - 1);
-    const ring = tick - this.#at < SLOTS ? 0 : tick - this.#at < SLOTS * SLOTS ? 1 : 2;
-    return ring * SLOTS + Math.floor(tick / SLOTS ** ring) % SLOTS;
+  /** The slot in which an entry waits: that of its tick, or the first coarse one that is not too early. */
+  #slotOf(id: number): number {
+    const tick = Math.ceil((this.#deadlines[id]! - this.#start) / this.#tick);
+    if (tick - this.#at < FINE) return Math.max(tick, this.#at + 1) % FINE;
+    const last = Math.floor(this.#at / WIDTH) + COARSE - 1;
+    return FINE + Math.min(Math.ceil(tick / WIDTH), last) % COARSE;
   }
 
   /** The tick at which a slot is next visited. */
   #visit(slot: number): number {
-    const width = SLOTS ** Math.floor(slot / SLOTS);
-    const here = Math.floor(this.#at / width);
-    return (here + ((slot - here - 1) & (SLOTS - 1)) + 1) * width;
+    if (slot < FINE) return following(this.#at, slot, FINE);
+    return following(Math.floor(this.#at / WIDTH), slot - FINE, COARSE) * WIDTH;
   }
 
   /** Sees to it that the timer comes at `tick` or sooner. */
@@ -225,21 +232,19 @@ export class Wheel {
     this.#clock.afterTurn(() => this.#turn());
   };
 
-  /** Visits every slot up to now, and sets the timer for the next one that holds something. */
+  /** Calls whoever is due by now, and sets the timer for the next one that holds something. */
   #turn(): void {
     const now = this.#clock.now();
     const last = this.#tickAt(now);
     this.#turning = true;
     for (let tick = this.#nextTick(); tick <= last; tick = this.#nextTick()) {
       this.#at = tick;
-      for (let ring = RINGS - 1; ring > 0; ring--) {
-        if (tick % SLOTS ** ring === 0) {
-          this.#cascade(ring * SLOTS + Math.floor(tick / SLOTS ** ring) % SLOTS);
-        }
-      }
-      this.#expire(tick % SLOTS, now);
+      if (tick % WIDTH === 0) this.#collect(FINE + tick / WIDTH % COARSE);
+      this.#collect(tick % FINE);
     }
+    // Before anybody is called: what they set is measured from now, and not from when they should have been.
     if (last > this.#at) this.#at = last;
+    this.#expire(now);
     this.#turning = false;
     const next = this.#nextTick();
     if (next < Infinity) this.#wakeFor(next);
@@ -247,21 +252,14 @@ export class Wheel {
 
   /** The next tick at which a slot that holds something is visited. */
   #nextTick(): number {
-    let next = Infinity;
-    for (let ring = 0; ring < RINGS; ring++) {
-      const width = SLOTS ** ring, here = Math.floor(this.#at / width);
-      for (let i = 1; i <= SLOTS; i++) {
-        if (this.#heads[ring * SLOTS + (here + i) % SLOTS] === NONE) continue;
-        next = Math.min(next, (here + i) * width);
-        break;
-      }
-    }
-    return next;
+    const fine = this.#nextIn(0, FINE, this.#at);
+    return Math.min(fine, this.#nextIn(FINE, COARSE, Math.floor(this.#at / WIDTH)) * WIDTH);
   }
 
-  /** Deals the entries of a coarse slot out to the finer rings. */
-  #cascade(slot: number): void {
-    for (let id = this.#take(slot); id !== NONE; id = this.#take(slot)) this.#link(id, this.#at);
+  /** The first number after `at` whose slot holds something, in the ring of `size` slots from `from` on. */
+  #nextIn(from: number, size: number, at: number): number {
+    for (let i = at + 1; i <= at + size; i++) if (this.#heads[from + i % size] !== NONE) return i;
+    return Infinity;
   }
 
   /** Takes the first entry out of a slot. */
@@ -271,9 +269,18 @@ export class Wheel {
     return id;
   }
 
-  /** Calls the owners in a slot. They may add, move and remove entries, their own and others, as they like. */
-  #expire(slot: number, now: number): void {
-    for (let id = this.#take(slot); id !== NONE; id = this.#take(slot)) this.#call(id, now, false);
+  /** Moves everything in a slot to what is due. */
+  #collect(slot: number): void {
+    for (let id = this.#take(slot); id !== NONE; id = this.#take(slot)) this.#link(id, DUE);
+  }
+
+  /** Calls the owners that are due. They may add, move and remove entries, their own and others, as they like. */
+  #expire(now: number): void {
+    for (let id = this.#take(DUE); id !== NONE; id = this.#take(DUE)) {
+      // One that lies beyond the coarse ring has waited in its last slot.
+      if (this.#deadlines[id]! > now) this.#link(id, this.#slotOf(id));
+      else this.#call(id, now, false);
+    }
   }
 
   #call(id: number, now: number, sure: boolean): void {
@@ -306,15 +313,17 @@ export class Wheel {
 
   #grow(): void {
     const size = this.#deadlines.length * 2;
-    const grown = <T extends Float64Array | Int32Array | Int16Array>(
-      into: T,
-      from: T,
-    ): T => (into.set(from), into);
-    this.#deadlines = grown(new Float64Array(size), this.#deadlines);
-    this.#next = grown(new Int32Array(size), this.#next);
-    this.#previous = grown(new Int32Array(size), this.#previous);
-    this.#slots = grown(new Int16Array(size), this.#slots);
+    const deadlines = this.#deadlines, links = this.#links;
+    this.#deadlines = new Float64Array(size);
+    this.#deadlines.set(deadlines);
+    this.#links = new Int32Array(LINKS * size);
+    this.#links.set(links);
   }
+}
+
+/** The first number after `at` that is `slot` in a ring of `size`. */
+function following(at: number, slot: number, size: number): number {
+  return at + 1 + (slot - at % size - 1 + size) % size;
 }
 
 /** Lets an error surface as one that nobody caught, without harm to the sweep that met it. */

@@ -1,5 +1,5 @@
 /**
- * TCP and Unix-domain sockets over `Bun.listen`, and over Bun's `node:net` for dialling.
+ * TCP and Unix-domain sockets over `Bun.listen`, and over Bun's `node:net` for dialling and for TLS.
  *
  * `Bun.connect` can neither be cancelled nor given a deadline, and keeps the process alive for the minutes that
  * the kernel may take over an address that does not answer; there is nothing to terminate before it opens. A
@@ -11,8 +11,9 @@
 import type dns from "node:dns";
 import type fs from "node:fs";
 import type net from "node:net";
+import { BunDescriptors } from "./bun_descriptors.ts";
 import { BunSocket, type RawHandlers, type RawSocket, throwLater } from "./bun_socket.ts";
-import { descriptorLimit } from "./descriptor_limit.ts";
+import { listenTls } from "./bun_tls.ts";
 import { listenerDied, listenFailed, systemCodeOf } from "./failure.ts";
 import { watchListener } from "./listener_watch.ts";
 import { transport as node } from "./node.ts";
@@ -63,12 +64,6 @@ interface BunLike {
 const { process } = globalThis as unknown as { process: ProcessLike };
 const bun = (globalThis as { Bun?: BunLike }).Bun!;
 
-/** Descriptors that accepted sockets leave free; a quarter of them all where there are few. */
-const RESERVE = 32;
-
-/** Least time between two reports of callers turned away, in milliseconds. */
-const REPORT_INTERVAL = 1_000;
-
 /** TCP and Unix-domain sockets on Bun. */
 class BunTransport implements Transport {
   readonly name = "bun";
@@ -79,6 +74,7 @@ class BunTransport implements Transport {
     backlog: false,
     reset: true,
     unix: true,
+    tls: node.capabilities.tls,
   };
 
   async connect(target: Target, options: ConnectOptions = {}): Promise<Socket> {
@@ -88,6 +84,7 @@ class BunTransport implements Transport {
 
   async listen(target: Target, options: ListenOptions): Promise<Listener> {
     checkListen(this, target, options);
+    if (options.tls !== undefined) return await listenTls(this, target, options);
     try {
       const bound = await lookUp(target);
       try {
@@ -103,12 +100,7 @@ class BunTransport implements Transport {
   }
 }
 
-/**
- * Accepts connections.
- *
- * When `accept` fails for want of a descriptor, Bun tries again at once, for ever, and tells nobody
- * (oven-sh/bun#32705). So it must not come to that: callers whose descriptor is one of the last are turned away.
- */
+/** Accepts connections. */
 class BunListener implements Listener {
   readonly address: Address;
   readonly #transport: BunTransport;
@@ -116,16 +108,14 @@ class BunListener implements Listener {
   readonly #raw: RawListener;
   /** What every accepted socket has as its local address; `undefined` if it is to be asked. */
   readonly #local: Address | undefined;
-  readonly #lastDescriptor: number;
+  readonly #descriptors: BunDescriptors;
   readonly #unwatch: () => void;
-  #reportedAt = -Infinity;
   #open = true;
 
   constructor(transport: BunTransport, target: Target, options: ListenOptions) {
     this.#transport = transport;
     this.#options = options;
-    const limit = descriptorLimit();
-    this.#lastDescriptor = limit - Math.min(RESERVE, Math.floor(limit / 4));
+    this.#descriptors = new BunDescriptors(options.failed);
     this.#raw = bun.listen({
       ...("path" in target ? { unix: target.path } : { hostname: target.hostname, port: target.port }),
       reusePort: options.reusePort ?? false,
@@ -161,11 +151,7 @@ class BunListener implements Listener {
   }
 
   #accept(raw: RawSocket): void {
-    if (!this.#open) return raw.terminate();
-    if (raw.fd >= this.#lastDescriptor) {
-      raw.terminate();
-      return this.#report();
-    }
+    if (!this.#open || !this.#descriptors.admits(raw.fd)) return raw.terminate();
     const { accept, failed, tcpNoDelay = true, tcpKeepAlive = false } = this.#options;
     const local = this.#local ?? { hostname: raw.localAddress ?? "", port: raw.localPort ?? 0 };
     const socket = new BunSocket(this.#transport, raw, local);
@@ -179,15 +165,6 @@ class BunListener implements Listener {
       return;
     }
     if (!socket.started) raw.pause();
-  }
-
-  /** Tells that callers are turned away, if that was not told just now. */
-  #report(): void {
-    const now = performance.now();
-    if (now - this.#reportedAt < REPORT_INTERVAL) return;
-    this.#reportedAt = now;
-    const error = new Error("too many open files in this process: a caller was turned away");
-    this.#options.failed?.(Object.assign(error, { code: "EMFILE" }));
   }
 
   #died(cause: Error): void {

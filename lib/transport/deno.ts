@@ -8,10 +8,12 @@
  */
 
 import { type DenoAddr, type DenoConn, DenoSocket, toAddress } from "./deno_socket.ts";
+import { DENO_TLS, listenTls, secureClient } from "./deno_tls.ts";
 import { dial } from "./dial.ts";
 import { listenerDied, listenFailed, systemCodeOf } from "./failure.ts";
 import { checkConnect, checkListen } from "./options.ts";
 import { removeStalePath, type SocketFiles } from "./stale_path.ts";
+import { tlsClient } from "./tls_engine.ts";
 import type {
   Address,
   Capabilities,
@@ -71,23 +73,25 @@ class DenoTransport implements Transport {
     backlog: true,
     reset: false,
     unix: true,
+    tls: DENO_TLS,
   };
 
   async connect(target: Target, options: ConnectOptions = {}): Promise<Socket> {
     checkConnect(this, target, options);
-    const conn = await dial(
-      target,
-      options,
-      (signal) => deno.connect({ ...toOptions(target), signal }),
-      (late) => late.close(),
-    );
-    const socket = this.open(conn, options);
-    socket.keepAwake();
-    return socket;
+    const tls = options.tls && tlsClient(options.tls);
+    return await dial(target, options, async (signal) => {
+      const socket = this.open(await deno.connect({ ...toOptions(target), signal }), options);
+      socket.keepAwake();
+      if (tls === undefined) return socket;
+      signal.addEventListener("abort", () => socket.abort());
+      if (signal.aborted) socket.abort();
+      return await secureClient(socket, "path" in target ? "" : target.hostname, tls);
+    }, (late) => late.abort());
   }
 
   async listen(target: Target, options: ListenOptions): Promise<Listener> {
     checkListen(this, target, options);
+    if (options.tls !== undefined) return await listenTls(options, (plain) => this.listen(target, plain));
     try {
       try {
         return new DenoListener(this, bind(target, options), options);

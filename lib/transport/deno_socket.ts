@@ -213,7 +213,8 @@ export class DenoSocket implements Socket {
 
   #readMore(): void {
     if (this.#reading || this.#paused || this.#held || this.#ended || this.#gone) return;
-    if (this.#handler === undefined) return;
+    // A handler that looks at a chunk may keep it, and the next read goes elsewhere then.
+    if (this.#handler === undefined || lender === this) return;
     this.#reading = true;
     this.#conn.read(this.#buffer.space).then(this.#onRead, this.#onReadFailed);
   }

@@ -33,6 +33,7 @@ const WORDS: Readonly<Record<string, string>> = {
   ENOTSOCK: "not a socket",
   EPERM: "operation not permitted",
   EPIPE: "peer has closed",
+  EPROTO: "protocol error",
   ETIMEDOUT: "the system gave up waiting",
 };
 
@@ -48,6 +49,9 @@ const CODES: Readonly<Record<string, string>> = {
   PermissionDenied: "EACCES",
   TimedOut: "ETIMEDOUT",
 };
+
+/** OpenSSL's and BoringSSL's way to say a reason: `error:0A00010B:SSL routines:ssl3_get_record:wrong version number`. */
+const OPENSSL = /\berror:[0-9A-F]+:[^:]*:[^:]*:([^:\n]+)/i;
 
 /** An address as messages show it: `127.0.0.1:80`, `[::1]:80`, `/run/app.sock`. */
 export function describe(address: Address): string {
@@ -119,13 +123,13 @@ export function socketError(cause: unknown, fallback = "ECONNRESET"): Error {
 }
 
 /** Says `cause` in one clause, with the system's code in brackets where there is one. */
-function explain(cause: unknown): string {
+export function explain(cause: unknown): string {
   const message = cause instanceof Error ? cause.message : String(cause);
   if (cause instanceof Error && cause.name === "NotCapable") {
     const flag = message.match(/--allow-[a-z]+/)?.[0] ?? "--allow-net";
     return `Deno was not given the permission, run it with ${flag}`;
   }
   const code = systemCodeOf(cause);
-  if (code === undefined) return message;
+  if (code === undefined) return message.match(OPENSSL)?.[1]?.toLowerCase().replaceAll("_", " ") ?? message;
   return `${WORDS[code] ?? message} (${code})`;
 }

@@ -11,7 +11,7 @@
 import type net from "node:net";
 import { socketError } from "./failure.ts";
 import { checkTcpKeepAlive } from "./options.ts";
-import type { Address, Socket, SocketHandler, TcpKeepAlive, Transport } from "./transport.ts";
+import type { Address, Socket, SocketHandler, TcpKeepAlive, TlsInfo, Transport } from "./transport.ts";
 
 /** Bytes handed over at a time while the kernel takes no more, and so the smallest step of progress. */
 const PIECE = 16 * 1024;
@@ -27,15 +27,22 @@ interface RawSocket extends net.Socket {
 }
 
 /** Addresses as the runtime gave them when the socket opened. */
-interface Ends {
+export interface Ends {
   readonly localAddress: Address;
   readonly remoteAddress: Address;
+  /** What TLS's handshake brought. */
+  readonly tls?: TlsInfo;
+  /** The socket below a `TLSSocket`. */
+  readonly carrier?: net.Socket;
 }
 
 /** A socket of `node:net`. */
 export class NodeSocket implements Socket {
   readonly localAddress: Address;
   readonly remoteAddress: Address;
+  readonly tls: TlsInfo | undefined;
+  /** The socket that a reset is asked of. */
+  readonly #carrier: net.Socket;
   readonly #transport: Transport;
   readonly #raw: RawSocket;
   #handler: SocketHandler | undefined;
@@ -55,16 +62,21 @@ export class NodeSocket implements Socket {
   #gone = false;
   #closed = false;
   #sawEnd = false;
+  /** The peer has ended, and the handler is not to be told before it reads. */
+  #endWaits = false;
   #error: Error | undefined;
 
   /** Takes over a connected `raw`, which must not be reading yet. */
-  constructor(transport: Transport, raw: net.Socket, { localAddress, remoteAddress }: Ends) {
+  constructor(transport: Transport, raw: net.Socket, ends: Ends) {
+    const { localAddress, remoteAddress, tls, carrier = raw } = ends;
+    this.tls = tls;
+    this.#carrier = carrier;
     this.#transport = transport;
     this.localAddress = localAddress;
     this.remoteAddress = remoteAddress;
     this.#raw = raw as RawSocket;
     this.#raw[OWNER] = this;
-    raw.on("error", onError).on("close", onClose);
+    raw.on("error", onError).on("close", onClose).on("end", onEnd);
   }
 
   get bufferedAmount(): number {
@@ -76,8 +88,10 @@ export class NodeSocket implements Socket {
     this.#handler = handler;
     if (this.#closed) return queueMicrotask(() => handler.close(this.#error));
     if (this.#gone) return;
-    this.#raw.on("data", onData).on("end", onEnd);
+    if (this.#paused) this.#raw.pause();
+    this.#raw.on("data", onData);
     if (!this.#paused) this.#raw.resume();
+    this.#tellLateEnd();
     if (this.#marked > 0) queueMicrotask(() => this.#progress());
   }
 
@@ -105,7 +119,9 @@ export class NodeSocket implements Socket {
 
   resume(): void {
     this.#paused = false;
-    if (this.#handler !== undefined && !this.#gone) this.#raw.resume();
+    if (this.#handler === undefined || this.#gone) return;
+    this.#raw.resume();
+    this.#tellLateEnd();
   }
 
   shutdown(): void {
@@ -121,8 +137,8 @@ export class NodeSocket implements Socket {
     if (raw.destroyed) return;
     // libuv refuses a reset while a shutdown is under way, and would leave the socket open. FIN is never asked
     // for before all bytes are with the kernel, so the shutdown is over within this turn of the loop.
-    if (raw.writableEnded && !raw.writableFinished) raw.once("finish", reset);
-    else reset.call(raw);
+    if (raw.writableEnded && !raw.writableFinished) raw.once("finish", () => this.#reset());
+    else this.#reset();
   }
 
   setNoDelay(on: boolean): void {
@@ -154,13 +170,16 @@ export class NodeSocket implements Socket {
   /** @internal */
   ended(): void {
     if (this.#gone) return;
-    const raw = this.#raw;
+    // A TLSSocket without data tells its end though nobody reads.
+    this.#endWaits = this.#paused || this.#handler === undefined;
+    if (this.#endWaits) return;
+    const raw = this.#carrier;
     // libuv reports an end instead of a reset that came while bytes were still unread. The kernel tells it to
     // whoever writes, if only nothing. (Not after our own FIN: that would be refused in any case.)
-    if (!raw.writableEnded && raw.writableLength === 0) raw.write(EMPTY);
+    if (!this.#raw.writableEnded && this.#raw.writableLength === 0 && !raw.destroyed) raw.write(EMPTY);
     if (raw.errored) return;
     this.#sawEnd = true;
-    this.#handler!.end();
+    this.#handler?.end();
   }
 
   /** @internal */
@@ -178,6 +197,26 @@ export class NodeSocket implements Socket {
       this.#leave();
     }
     this.#handler?.close(this.#error);
+  }
+
+  #tellLateEnd(): void {
+    if (this.#endWaits) queueMicrotask(() => this.#endWaits && this.ended());
+  }
+
+  /** Drops the socket with a reset; Unix-domain sockets have none. */
+  #reset(): void {
+    const carrier = this.#carrier;
+    if ("path" in this.localAddress) return void this.#raw.destroy();
+    if (carrier === this.#raw) return void carrier.resetAndDestroy();
+    // A TLSSocket may be at work further up the stack, and Node crashes if what is below it goes away.
+    setImmediate(() => {
+      // On Bun it has left its connection to the TLSSocket once the peer has ended.
+      const owner = carrier.destroyed && !this.#raw.destroyed ? this.#raw : carrier;
+      try {
+        owner.resetAndDestroy();
+      } catch { /* On Node the connection has gone with it, and a TLSSocket refuses. */ }
+      this.#raw.destroy();
+    });
   }
 
   /** Nothing is sent or delivered any more. */
@@ -234,12 +273,6 @@ export class NodeSocket implements Socket {
 
 const NONE: Uint8Array[] = [];
 const EMPTY = new Uint8Array(0);
-
-/** Drops `this` with a reset; Unix-domain sockets have none. */
-function reset(this: RawSocket): void {
-  if ("path" in this[OWNER].localAddress) this.destroy();
-  else this.resetAndDestroy();
-}
 
 function onData(this: net.Socket, chunk: Uint8Array): void {
   (this as RawSocket)[OWNER].received(chunk);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkTlsClient, checkTlsServer } from "./tls.ts";
 import type {
   Address,
   Capabilities,
@@ -14,7 +15,10 @@ import type {
 } from "./transport.ts";
 
 /** The part of a transport that the checks ask. */
-type Facts = Pick<Transport, "name" | "capabilities">;
+type Facts = Pick<Transport, "name" | "capabilities"> & {
+  /** What to use instead, if this transport has no TLS here. */
+  readonly withoutTls?: string | undefined;
+};
 
 /**
  * Checks what {@linkcode Transport.connect} was given.
@@ -23,11 +27,12 @@ type Facts = Pick<Transport, "name" | "capabilities">;
  */
 export function checkConnect(transport: Facts, target: Address, options: ConnectOptions): void {
   checkTarget("connect", transport, target, 1);
-  const { timeout, tcpKeepAlive = false } = options;
+  const { timeout, tcpKeepAlive = false, tls } = options;
   if (timeout !== undefined && !(timeout > 0)) {
     throw new RangeError(`Cannot connect as "timeout" must be > 0: current value is ${timeout}`);
   }
   checkTcpKeepAlive(transport, tcpKeepAlive, "path" in target);
+  if (tls !== undefined) checkTlsClient(transport, tls === true ? {} : tls, "path" in target);
 }
 
 /**
@@ -37,7 +42,7 @@ export function checkConnect(transport: Facts, target: Address, options: Connect
  */
 export function checkListen(transport: Facts, target: Address, options: ListenOptions): void {
   checkTarget("listen", transport, target, 0);
-  const { accept, backlog, reusePort = false, tcpKeepAlive = false } = options;
+  const { accept, backlog, reusePort = false, tcpKeepAlive = false, tls } = options;
   if (typeof accept !== "function") {
     throw new TypeError(`Cannot listen as "accept" must be a function: current value is ${accept}`);
   }
@@ -54,6 +59,7 @@ export function checkListen(transport: Facts, target: Address, options: ListenOp
     if ("path" in target) throw new TypeError(`Cannot listen as a Unix socket has no "reusePort"`);
   }
   checkTcpKeepAlive(transport, tcpKeepAlive, "path" in target);
+  if (tls !== undefined) checkTlsServer(transport, tls);
 }
 
 /**

@@ -18,6 +18,17 @@
  * @module
  */
 
+import type { TlsCapabilities, TlsClientOptions, TlsIdentity, TlsInfo, TlsServerOptions } from "./tls.ts";
+
+export type {
+  PeerCertificate,
+  TlsCapabilities,
+  TlsClientOptions,
+  TlsIdentity,
+  TlsInfo,
+  TlsServerOptions,
+} from "./tls.ts";
+
 /** A TCP endpoint. */
 export interface TcpAddress {
   /** Host name or IP address. */
@@ -43,8 +54,8 @@ export interface ConnectOptions {
   /** Gives up, with the signal's own reason. After the socket is open it has no effect. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * How long the attempt may take, with the look-up of the name. The kernel alone would try for
-   * minutes. `Infinity` for no limit.
+   * How long the attempt may take, with the look-up of the name and TLS's handshake. The kernel alone would try
+   * for minutes. `Infinity` for no limit.
    *
    * @default {5_000} as NATS (ADR-40) and ranch
    */
@@ -53,6 +64,12 @@ export interface ConnectOptions {
   readonly tcpNoDelay?: boolean | undefined;
   /** The kernel's own probes. @default {false} */
   readonly tcpKeepAlive?: TcpKeepAlive | undefined;
+  /**
+   * Speaks TLS: `true` for the defaults, which trust what the runtime trusts. The server's certificate and name are
+   * verified. A server that asks for a client's certificate may refuse it later, which closes the socket with an
+   * error. Refused where the runtime cannot. @default plain text
+   */
+  readonly tls?: TlsClientOptions | true | undefined;
 }
 
 /**
@@ -93,6 +110,11 @@ export interface ListenOptions {
   readonly tcpNoDelay?: boolean | undefined;
   /** As in {@linkcode ConnectOptions.tcpKeepAlive}, for accepted sockets. @default {false} */
   readonly tcpKeepAlive?: TcpKeepAlive | undefined;
+  /**
+   * Speaks TLS. `accept` is given a socket only after its handshake; of those that fail, `failed` is told, ten times a
+   * second at most. Refused where the runtime cannot. @default plain text
+   */
+  readonly tls?: TlsServerOptions | undefined;
 }
 
 /** What a runtime can do. Data, so that tests and callers never ask for a runtime's name. */
@@ -109,6 +131,8 @@ export interface Capabilities {
   readonly reset: boolean;
   /** Whether Unix-domain sockets work. */
   readonly unix: boolean;
+  /** What it can do of TLS; absent where it has none. */
+  readonly tls?: TlsCapabilities | undefined;
 }
 
 /** Opens sockets and listeners on one runtime. */
@@ -139,6 +163,13 @@ export interface Listener {
   readonly address: Address;
   /** Stops accepting and frees the address. Accepted sockets live on. Calling it again does nothing. */
   close(): Promise<void>;
+  /**
+   * Has all handshakes from now on made with this certificate, and these for other server names; a list left out
+   * stays as it is. Open sockets live on. Present where the listener speaks TLS and the runtime can.
+   *
+   * @throws {TypeError} If it is no certificate or not its key; the old one stays.
+   */
+  replaceCertificate?(identity: TlsIdentity & Pick<TlsServerOptions, "serverNames">): void;
   /** Keeps the process alive while listening, as at the start. */
   ref(): void;
   /** Lets the process end although this listens. */
@@ -157,6 +188,8 @@ export interface Socket {
   readonly localAddress: Address;
   /** The peer's end. Readable after the socket has closed too. */
   readonly remoteAddress: Address;
+  /** What TLS's handshake brought; `undefined` or absent on a plain socket. Readable after the socket has closed too. */
+  readonly tls?: TlsInfo | undefined;
   /** Bytes taken by {@linkcode write} and not yet with the kernel. `0` once closed. */
   readonly bufferedAmount: number;
   /** Starts delivery. Nothing is delivered before it, and nothing during it. Called once. */
@@ -171,7 +204,7 @@ export interface Socket {
   pause(): void;
   /** Goes on with what {@linkcode pause} stopped. Nothing is delivered during the call. */
   resume(): void;
-  /** Sends FIN after what is buffered. Reading goes on. Calling it again does nothing. */
+  /** Sends FIN after what is buffered (over TLS: `close_notify`, then FIN). Reading goes on. Calling it again does nothing. */
   shutdown(): void;
   /**
    * Drops the socket now, in both directions, and what is buffered with it. Never waits. Sends RST where

@@ -269,6 +269,35 @@ export const CORE: readonly Mutation[] = [
       "if (this.heartbeat.suspect) this.#policy.search?.failed",
       "this.#policy.search?.failed",
     ],
+    [
+      "a message that begins is not noticed while all is calm",
+      `    this.#frameAt = now;
+    this.#calm = false;`,
+      "    this.#frameAt = now;",
+    ],
+    [
+      "a drain is not noticed while all is calm",
+      `    if (this.#quietSince === Infinity) this.#quietSince = since;
+    this.#calm = false;`,
+      "    if (this.#quietSince === Infinity) this.#quietSince = since;",
+    ],
+    [
+      "an end is not noticed while all is calm",
+      `    this.#closing = true;
+    this.#calm = false;`,
+      "    this.#closing = true;",
+    ],
+    [
+      "reading again is not noticed while all is calm",
+      `    this.#held = held;
+    this.#calm = false;`,
+      "    this.#held = held;",
+    ],
+    [
+      "a first byte is not waited for once all was calm",
+      "others === Infinity && this.#policy.firstByteTimeout === Infinity;",
+      "others === Infinity;",
+    ],
     ["a drain does not wait for what moves", "if (this.#quietSince < now) this.#quietSince = now;", ""],
     ["the write stall is not judged", `if (now >= this.stall.deadline(pause)) return "write-stalled";`, ""],
   ]),

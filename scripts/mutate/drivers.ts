@@ -48,11 +48,26 @@ export const DRIVERS: readonly Mutation[] = [
       "this.set(id, next);",
     ],
     [
-      "coarse slots are not dealt out",
-      "this.#cascade(ring * SLOTS + Math.floor(tick / SLOTS ** ring) % SLOTS);",
+      "coarse slots are never visited",
+      "if (tick % WIDTH === 0) this.#collect(",
+      "if (tick < 0) this.#collect(",
+    ],
+    [
+      "far deadlines are early",
+      "Math.min(Math.ceil(tick / WIDTH), last)",
+      "Math.min(Math.floor(tick / WIDTH), last)",
+    ],
+    [
+      "what lies beyond the rings is due when its slot is",
+      "if (this.#deadlines[id]! > now) this.#link(id, this.#slotOf(id));",
+      "if (this.#deadlines[id]! === NaN) this.#link(id, this.#slotOf(id));",
+    ],
+    [
+      "what is set after a pause is measured from when it was due",
+      `    if (last > this.#at) this.#at = last;
+`,
       "",
     ],
-    ["the finest ring reaches a slot too far", "tick - this.#at < SLOTS ? 0", "tick - this.#at <= SLOTS ? 0"],
     [
       "pauses are not counted",
       `    this.#pauses++;

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { filesBelow, readJson, root, tools } from "./tools.mjs";
 
 /** How long one check may take, in milliseconds. */
-export const CHECK_LIMIT = 180_000;
+export const CHECK_LIMIT = 300_000;
 
 const MAP = "--import-map=tests/support/import_map.json";
 
@@ -30,6 +30,7 @@ function library() {
  * @property {string} name
  * @property {() => [command: string, args: string[]]} command
  * @property {(output: string) => string | undefined} [verify] what is wrong though the command succeeded
+ * @property {boolean} [tells] whether its output is shown also when nothing is wrong
  */
 
 /** @type {readonly Check[]} */
@@ -58,5 +59,9 @@ export const CHECKS = [
     name: "npm build",
     command: () => [tools.node, [tools.tsup, "--silent", "--config", "scripts/tsup.config.ts"]],
   },
-  { name: "npm build imports", command: () => [tools.node, ["scripts/check_build.mjs"]] },
+  {
+    name: "the package, packed, installed and used",
+    command: () => [tools.node, ["scripts/check_package.mjs"]],
+    tells: true,
+  },
 ];

@@ -46,7 +46,7 @@ for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM"])) {
 /**
  * @param {string} command
  * @param {readonly string[]} args
- * @param {{ limit: number, cwd?: string, env?: Record<string, string> }} options `limit` in milliseconds
+ * @param {{ limit: number, cwd?: string, env?: Record<string, string | undefined> }} options `limit` in milliseconds
  * @returns {Promise<Result>} never rejects for what the command does
  */
 export function run(command, args, { limit, cwd, env }) {

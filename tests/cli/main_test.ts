@@ -91,7 +91,7 @@ test("main() answers a call that makes no sense with one line and 2", async () =
     ["serve --interval 0", 'holdfast serve: --interval must be 1ms or longer: got "0"'],
     ["serve --max-connections 0", 'holdfast serve: --max-connections must be a whole number >= 1: got "0"'],
     ["serve --max-buffer 1k", 'holdfast serve: --max-buffer must be at least 4 KiB: got "1k"'],
-    ["serve --protocol http", 'holdfast serve: --protocol must be raw or lines: got "http"'],
+    ["serve --protocol http", 'holdfast serve: --protocol must be raw or lines or frames: got "http"'],
     ["serve --unix /x --port 1", "holdfast serve: --unix and --port exclude each other"],
     ["serve --no-heartbeat --timeout 1s", "holdfast serve: --no-heartbeat and --timeout exclude each other"],
     ["serve --protocol lines --match chunk", "holdfast serve: --match is for the raw protocol"],

@@ -6,7 +6,7 @@
 
 import process from "node:process";
 import { memoryNetwork } from "../../lib/transport/memory.ts";
-import { load } from "./programs/load.ts";
+import { load, TLS_PREFIX } from "./programs/load.ts";
 import { testTransport, type Traits } from "./suite.ts";
 
 const { deno, bun } = process.versions as { readonly deno?: string; readonly bun?: string };
@@ -49,6 +49,13 @@ for (const { label, module, here, cannot } of entries) {
   const transport = await load(module.href);
   testTransport(transport, label, "tcp", { module, cannot });
   if (transport.capabilities.unix) testTransport(transport, label, "unix", { module, cannot });
+  if (transport.capabilities.tls === undefined) continue;
+  if (label === "node" && bun !== undefined) {
+    console.log(`skipped: node tcp+tls on Bun: it is what Bun's own transport uses, and tested with that`);
+    continue;
+  }
+  const secured = new URL(TLS_PREFIX + module.href);
+  testTransport(await load(secured.href), label, "tcp", { module: secured, cannot });
 }
 
 for (const kind of ["tcp", "unix"] as const) {

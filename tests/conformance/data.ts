@@ -184,6 +184,29 @@ export function testData(suite: Suite): void {
     }
   });
 
+  check(
+    suite,
+    "a chunk that was kept stays as it was though the handler paused and went on",
+    async (bench) => {
+      const { client, server } = await bench.started();
+      server.keep = false;
+      const kept: Uint8Array[] = [];
+      server.onData = (chunk) => {
+        server.socket.pause();
+        server.socket.resume();
+        kept.push(chunk);
+        return true;
+      };
+      for (let sent = 0; sent < 4 * MiB; sent += 50_000) client.socket.write(pattern(50_000, sent));
+      await server.until("all of it", () => server.received >= 4 * MiB);
+      let at = 0;
+      for (const chunk of kept) {
+        checkPattern(chunk, at);
+        at += chunk.length;
+      }
+    },
+  );
+
   check(suite, "a kept chunk may be written later", async (bench) => {
     const { client, server } = await bench.started();
     const kept: Uint8Array[] = [];

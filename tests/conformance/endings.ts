@@ -7,9 +7,11 @@
 
 import { once } from "node:events";
 import net from "node:net";
+import tls from "node:tls";
 import { assert, assertEquals, assertLess, assertStrictEquals } from "@std/assert";
-import type { TcpAddress } from "../../lib/transport/transport.ts";
+import type { Socket, TcpAddress } from "../../lib/transport/transport.ts";
 import { type Bench, bytesOf, check, Log, pass, pattern, type Suite, within } from "./harness.ts";
+import { material } from "./secured.ts";
 
 const MiB = 1 << 20;
 
@@ -411,7 +413,7 @@ function testStrangers(suite: Suite): void {
   check(suite, "a stranger's reset is close with ECONNRESET: idle", async (bench) => {
     const { stranger, log } = await visit(bench);
     await pass(30);
-    stranger.resetAndDestroy();
+    stranger.reset();
     await log.closed();
     assertEquals(log.code(), "ECONNRESET");
     assertEquals(log.events, ["close"]);
@@ -423,7 +425,7 @@ function testStrangers(suite: Suite): void {
     stranger.pause();
     log.socket.write(pattern(16 * MiB));
     await pass(100);
-    stranger.resetAndDestroy();
+    stranger.reset();
     await log.closed();
     assertEquals(log.code(), "ECONNRESET");
     assertEquals(log.socket.bufferedAmount, 0);
@@ -434,7 +436,7 @@ function testStrangers(suite: Suite): void {
     const { stranger, log } = await visit(bench);
     log.socket.pause();
     await pass(30);
-    stranger.resetAndDestroy();
+    stranger.reset();
     await log.closed();
     assertEquals(log.code(), "ECONNRESET");
     await closedOnce(log);
@@ -444,7 +446,7 @@ function testStrangers(suite: Suite): void {
     const { stranger, log } = await visit(bench);
     log.socket.shutdown();
     await pass(50);
-    stranger.resetAndDestroy();
+    stranger.reset();
     await log.closed();
     assertEquals(log.code(), "ECONNRESET");
     await closedOnce(log);
@@ -456,7 +458,7 @@ function testStrangers(suite: Suite): void {
     await log.until("end", () => log.events.includes("end"));
     log.socket.write(bytesOf("into the void"));
     await pass(20);
-    stranger.resetAndDestroy();
+    stranger.reset();
     await pass(20);
     // Nothing is read any more, so that only a write can meet the reset.
     log.socket.write(bytesOf("and more"));
@@ -468,13 +470,8 @@ function testStrangers(suite: Suite): void {
   });
 
   check(suite, "a reset before start is told after it", async (bench) => {
-    const door = await bench.listen();
-    const address = door.listener.address as TcpAddress;
-    const stranger = net.connect({ host: address.hostname, port: address.port });
-    stranger.on("error", () => {});
-    const socket = await door.next();
-    if (stranger.connecting) await within(once(stranger, "connect"), "connect");
-    stranger.resetAndDestroy();
+    const { stranger, socket } = await call(bench);
+    stranger.reset();
     await pass(50);
     const log = new Log(socket).start();
     assertEquals(log.events, []);
@@ -484,16 +481,43 @@ function testStrangers(suite: Suite): void {
   });
 }
 
-/** A plain `node:net` client, connected to a socket of the transport under test. */
-async function visit(bench: Bench): Promise<{ stranger: net.Socket; log: Log }> {
+/** A client of another make. */
+interface Stranger {
+  pause(): void;
+  end(): void;
+  reset(): void;
+}
+
+/** A client over `node:net` or `node:tls`, connected to a socket of the transport under test. */
+async function call(bench: Bench): Promise<{ stranger: Stranger; socket: Socket }> {
   const door = await bench.listen();
   const { hostname, port } = door.listener.address as TcpAddress;
-  const stranger = net.connect({ host: hostname, port, allowHalfOpen: true });
-  stranger.on("error", () => {});
-  bench.after(() => stranger.destroy());
-  const log = new Log(await door.next());
+  const raw = net.connect({ host: hostname, port, allowHalfOpen: true });
+  raw.on("error", () => {});
+  bench.after(() => raw.destroy());
+  if (raw.connecting) await within(once(raw, "connect"), "connect");
+  let upper = raw;
+  if (bench.suite.secured) {
+    const { ca } = await material();
+    const secure = tls.connect({ socket: raw, ca, host: hostname, servername: "localhost" });
+    secure.on("error", () => {});
+    upper = secure;
+    await within(once(secure, "secureConnect"), "the handshake");
+  }
+  const stranger = {
+    pause: () => void upper.pause(),
+    end: () => void upper.end(),
+    // On Bun the lower one has left its connection to the upper one once its peer has ended.
+    reset: () => void (raw.destroyed ? upper : raw).resetAndDestroy(),
+  };
+  return { stranger, socket: await door.next() };
+}
+
+/** The same, started. */
+async function visit(bench: Bench): Promise<{ stranger: Stranger; log: Log }> {
+  const { stranger, socket } = await call(bench);
+  const log = new Log(socket);
   log.keep = false;
-  if (stranger.connecting) await within(once(stranger, "connect"), "connect");
   return { stranger, log: log.start() };
 }
 

@@ -52,6 +52,8 @@ export interface Suite extends Traits {
   readonly kind: Kind;
   /** Whether {@linkcode Socket.abort} makes a reset at the peer. */
   readonly resets: boolean;
+  /** Whether the transport speaks TLS by itself; see `secured.ts`. */
+  readonly secured: boolean;
 }
 
 /** Longest that anything may take, in milliseconds: shared machines are slow. */
@@ -59,7 +61,7 @@ export const PATIENCE = 20_000;
 
 /** Declares one test of `suite`, which gets a {@linkcode Bench} that is cleared away afterwards. */
 export function check(suite: Suite, name: string, body: (bench: Bench) => Promise<void>): void {
-  const title = `${suite.label} ${suite.kind}: ${name}`;
+  const title = `${nameOf(suite)}: ${name}`;
   const why = suite.cannot?.[name];
   if (why !== undefined) return skip(title, why);
   test(title, { timeout: 6 * PATIENCE }, async () => {
@@ -71,6 +73,9 @@ export function check(suite: Suite, name: string, body: (bench: Bench) => Promis
     }
   });
 }
+
+/** A run of the suite, as the names of its tests begin. */
+export const nameOf = ({ label, kind, secured }: Suite): string => `${label} ${kind}${secured ? "+tls" : ""}`;
 
 /** Declares a test that cannot run, and says why. */
 export function skip(title: string, why: string): void {
@@ -90,10 +95,14 @@ export class Bench {
 
   /** An address of the suite's kind that is free. */
   target(): Target {
-    if (this.suite.kind === "tcp") return { hostname: "127.0.0.1", port: 0 };
+    return this.suite.kind === "tcp" ? { hostname: "127.0.0.1", port: 0 } : { path: this.path() };
+  }
+
+  /** A path that is free. */
+  path(): string {
     const path = join(tmpdir(), `holdfast-${process.pid}-${Math.random().toString(36).slice(2)}.sock`);
     this.#cleanups.push(() => rm(path, { force: true }));
-    return { path };
+    return path;
   }
 
   /** Listens, by default on a fresh address. Accepted sockets wait in {@linkcode Door.next}. */
@@ -163,6 +172,11 @@ export class Door {
     this.#taker = undefined;
     if (taker) taker(socket);
     else this.#waiting.push(socket);
+  }
+
+  /** Sockets that were accepted and not taken. */
+  get waiting(): number {
+    return this.#waiting.length;
   }
 
   /** The next socket that was accepted. */

@@ -7,6 +7,7 @@
  * - `data.ts`: bytes, back-pressure, who owns a buffer
  * - `endings.ts`: FIN, RST, `abort`, `close`
  * - `limits.ts`: many sockets, descriptors, memory, the process's own life
+ * - `tls.ts`: what TLS adds; all the others run over TLS too, with a transport that speaks it by itself (`secured.ts`)
  *
  * @module
  */
@@ -16,9 +17,11 @@ import { testData } from "./data.ts";
 import { testDialling } from "./dialling.ts";
 import { testEndings } from "./endings.ts";
 import type { Kind, Suite, Traits } from "./harness.ts";
+import { TLS_PREFIX } from "./programs/load.ts";
 import { testLimits } from "./limits.ts";
 import { testOpening } from "./opening.ts";
 import { testSystem } from "./system.ts";
+import { testTls } from "./tls.ts";
 
 export type { BlackHole, Kind, Traits } from "./harness.ts";
 
@@ -27,17 +30,22 @@ export type { BlackHole, Kind, Traits } from "./harness.ts";
  * each test's name; `traits` says what the suite must know that the transport's capabilities do not say.
  */
 export function testTransport(transport: Transport, label: string, kind: Kind, traits: Traits = {}): void {
-  const suite: Suite = {
+  testSuite({
     ...traits,
     transport,
     label,
     kind,
     resets: kind === "tcp" && transport.capabilities.reset,
-  };
+    secured: traits.module?.href.startsWith(TLS_PREFIX) ?? false,
+  });
+}
+
+function testSuite(suite: Suite): void {
   testOpening(suite);
   testDialling(suite);
   testSystem(suite);
   testData(suite);
   testEndings(suite);
   testLimits(suite);
+  if (suite.secured) testTls(suite);
 }

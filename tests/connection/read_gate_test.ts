@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assertEquals } from "@std/assert";
 import { ReadGate } from "../../lib/connection/read_gate.ts";
-import { FakeClock } from "../support/fake_clock.ts";
+import { FakeClock } from "../../lib/testing/fake_clock.ts";
 import { FakeSocket } from "../support/fake_socket.ts";
 
 const BURST = 256 * 1024;

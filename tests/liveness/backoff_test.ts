@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertGreater, assertThrows } from "@std/assert";
 import { backoff, type BackoffOptions } from "../../lib/liveness/backoff.ts";
-import { seeded } from "../support/seeded.ts";
+import { seeded } from "../../lib/testing/seeded.ts";
 
 /** The first delays without chance. */
 const steps = (options: BackoffOptions, n: number): number[] =>

@@ -40,6 +40,14 @@ test("Watch gives a peer its time for the first byte, and none for later ones", 
   assertEquals(spoke.deadline(), Infinity);
 });
 
+test("Watch goes on waiting for the first byte where what came was no sign of life", () => {
+  const watch = watching({ firstByteTimeout: 100 });
+  watch.heartbeat.heardAt = 50;
+  assertEquals(watch.deadline(), Infinity);
+  watch.heartbeat.heardAt = 0;
+  assertAt(watch, 100, "first-byte-timeout");
+});
+
 test("Watch counts the idle time from the last message, either way, and from nothing else", () => {
   const watch = watching({ idleTimeout: 100 });
   watch.messageAt = 30;

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { seeded } from "../support/seeded.ts";
+import { seeded } from "../../lib/testing/seeded.ts";
 
 /** Chance with a seed. The same seed draws the same. */
 export class Lots {

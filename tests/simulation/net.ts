@@ -53,9 +53,12 @@ export class Route {
   server: HostSocket | undefined;
   /** The network has reset it. */
   wasReset = false;
+  /** When it was first heard of. */
+  readonly openedAt: number;
 
-  constructor(name: string, link: MemoryLink, weather: Weather) {
+  constructor(name: string, link: MemoryLink, weather: Weather, now: number) {
     this.name = name;
+    this.openedAt = now;
     this.link = link;
     this.toServer = new Way(weather);
     this.toClient = new Way(weather);
@@ -101,7 +104,7 @@ export class Net {
     let route = this.#byPort.get(port);
     if (route === undefined) {
       const link = this.network.links.find(({ client }) => (client as TcpAddress).port === port)!;
-      route = new Route(`#${this.#routes.length + 1}`, link, this.#weather);
+      route = new Route(`#${this.#routes.length + 1}`, link, this.#weather, this.#world.now);
       const target = (link.target as TcpAddress).port;
       for (const direction of this.#cut) for (const way of route.ways(direction)) way.cut = true;
       if (this.#down.includes(target)) { for (const way of route.ways("both")) way.cut = true; }

@@ -133,7 +133,7 @@ async function goHome(scene: Scene, residents: readonly Resident[]): Promise<voi
 }
 
 /** No part of a run may ask the machine for time or chance. Returns what puts them back. */
-function stopTheClocks(world: World): () => void {
+export function stopTheClocks(world: World): () => void {
   const { now } = Date;
   const { random } = Math;
   // Runs end many connections, and nobody reads where: a stack costs more than all the rest of an end.

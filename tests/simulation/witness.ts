@@ -46,7 +46,8 @@ const UNKNOWN: Ways = {
   trickles: false,
 };
 
-const TICK = 10;
+/** How late a deadline may fall due that was set more than 2.5 s before; the nearer ones, 10 ms. */
+const TICK = 80;
 /** Pauses of ours that may excuse one silence. */
 const EXCUSES = 3;
 const SPREAD = 0.2;

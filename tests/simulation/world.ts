@@ -141,7 +141,12 @@ export class World {
 
   async #settle(): Promise<void> {
     // A loop over many messages takes many steps, but does something in each round.
+    let rounds = 0;
     for (let before = -1; before !== this.#order + this.activity;) {
+      if (++rounds > CROWD) {
+        this.violated("somebody is busy without end");
+        break;
+      }
       before = this.#order + this.activity;
       for (let i = 0; i < HOPS; i++) await undefined;
     }

@@ -8,7 +8,7 @@ import type { ConnectionOptions } from "../../lib/connection.ts";
 import { connectionPolicy } from "../../lib/connection/policy.ts";
 import type { CloseReason } from "../../lib/errors.ts";
 import { LiveConnection } from "../../lib/connection/live_connection.ts";
-import { FakeClock } from "./fake_clock.ts";
+import { FakeClock } from "../../lib/testing/fake_clock.ts";
 import { FakeSocket } from "./fake_socket.ts";
 
 /** What a test of one connection works with. */
@@ -27,7 +27,7 @@ export function live<In = Uint8Array, Out = Uint8Array | string>(
 ): Live<In, Out> {
   const socket = new FakeSocket();
   const ends: CloseReason[] = [];
-  const policy = connectionPolicy({ action: "test", guarded: false }, {
+  const policy = connectionPolicy({ action: "test", role: "client" }, {
     heartbeat: false,
     clock,
     ...options,

@@ -1,10 +1,12 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { ASK_AGAIN, type Due, Wheel } from "../../lib/time/wheel.ts";
-import { FakeClock } from "../support/fake_clock.ts";
-import { seeded } from "../support/seeded.ts";
+import { FakeClock } from "../../lib/testing/fake_clock.ts";
+import { seeded } from "../../lib/testing/seeded.ts";
 
 const TICK = 10;
+/** Ticks within which a deadline is kept to the tick, and how many late one may be that is farther away. */
+const NEAR = 256, COARSE = 8;
 
 /** Something due that writes down when it was called, and what to answer. */
 class Recorder implements Due {
@@ -34,27 +36,47 @@ test("Wheel calls at the deadline or up to one tick later, never before", () => 
   assertEquals(clock.pending, 0);
 });
 
-test("Wheel keeps every deadline over all spans, within a tick", () => {
+test("Wheel keeps every deadline over all spans, within a tick, or eight where it is far", () => {
   const random = seeded(7);
   const clock = new FakeClock(), wheel = new Wheel(clock, { tick: TICK });
-  const entries: { at: number; recorder: Recorder }[] = [];
+  const entries: { at: number; late: number; recorder: Recorder }[] = [];
   for (let i = 0; i < 2_000; i++) {
     // From one millisecond to five days, evenly over the orders of magnitude: past the span of all rings.
     const at = clock.now() + 10 ** (random() * 8.6);
-    const recorder = new Recorder();
+    const recorder = new Recorder(), far = at - clock.now() >= (NEAR - 1) * TICK;
     wheel.add(recorder, at);
-    entries.push({ at, recorder });
+    entries.push({ at, late: far ? COARSE * TICK : TICK, recorder });
     clock.advance(random() * 50);
   }
   clock.advance(10 ** 8.7);
-  for (const { at, recorder } of entries) {
+  for (const { at, late, recorder } of entries) {
     assertEquals(recorder.calls.length, 1);
     const [called] = recorder.calls[0]!;
     assert(called >= at, `called at ${called} for ${at}`);
     // Timers know whole milliseconds only.
-    assertLess(called - at, TICK + 1);
+    assertLess(called - at, late + 1);
   }
   assertEquals(clock.pending, 0);
+});
+
+test("Wheel wakes up once for deadlines that are far and close together", () => {
+  const clock = new FakeClock(), wheel = new Wheel(clock, { tick: TICK });
+  const recorders = Array.from({ length: COARSE * TICK }, () => new Recorder());
+  for (const [i, recorder] of recorders.entries()) {
+    wheel.add(recorder, 10_001 + i - clock.now() % (COARSE * TICK));
+  }
+  clock.advance(11_000);
+  const instants = new Set(recorders.map(({ calls }) => calls[0]![0]));
+  assertEquals([...instants], [10_080]);
+});
+
+test("Wheel measures what is set after a pause from now, not from when it was due", () => {
+  const clock = new FakeClock(), wheel = new Wheel(clock, { tick: TICK });
+  const recorder = new Recorder((now) => now < 8_000 ? now + 50 : Infinity);
+  wheel.add(recorder, 100);
+  clock.sleep(7_961);
+  clock.advance(200);
+  assertEquals(recorder.calls.map(([now]) => now), [7_961, 8_020]);
 });
 
 test("Wheel sets one timer for 100 000 deadlines, and calls each of them once", () => {
@@ -63,7 +85,7 @@ test("Wheel sets one timer for 100 000 deadlines, and calls each of them once", 
   for (let i = 0; i < 100_000; i++) wheel.add({ due: () => (calls++, Infinity) }, i % 5_000);
   assertEquals(clock.pending, 1);
   assertEquals(wheel.size, 100_000);
-  clock.advance(5_010);
+  clock.advance(5_000 + COARSE * TICK);
   assertEquals(calls, 100_000);
   assertEquals(clock.pending, 0);
 });
@@ -246,7 +268,7 @@ test("Wheel does not take an entry that joins a sleeping wheel for a pause of it
   const clock = new FakeClock(), wheel = new Wheel(clock, { tick: TICK });
   wheel.add(new Recorder((now) => now < 5_000 ? 5_840 : Infinity), 4_380);
   clock.advance(5_832);
-  // From 4 380 on it is 323 ticks to this deadline: it waits in a coarse slot, whose turn would have come at 5 120.
+  // From 4 380 on it is 323 ticks to this deadline, and 178 from now on: it waits in a fine slot.
   const recorder = new Recorder();
   wheel.add(recorder, 7_602);
   clock.advance(5_000);

@@ -139,3 +139,15 @@ test("socketError gives an error with a code in any case", () => {
   assert(!("cause" in nothing));
   assertEquals((socketError(undefined, "ECONNABORTED") as Error & { code: string }).code, "ECONNABORTED");
 });
+
+test("a message says what OpenSSL's long ones mean", () => {
+  const openssl =
+    "802CC5B9507F0000:error:0A000460:SSL routines:ssl3_read_bytes:tlsv1 alert no application protocol" +
+    ":../deps/openssl/openssl/ssl/record/rec_layer_s3.c:1601:SSL alert number 120\n";
+  const boring = "error:10000133:SSL routines:OPENSSL_internal:NO_APPLICATION_PROTOCOL";
+  const say = (message: string) =>
+    connectFailed(TARGET, reported("Error", message, { code: "ERR_SSL_X" })).message;
+  assertEquals(say(openssl), "Cannot connect to 127.0.0.1:80: tlsv1 alert no application protocol");
+  assertEquals(say(boring), "Cannot connect to 127.0.0.1:80: no application protocol");
+  assertEquals(say("certificate has expired"), "Cannot connect to 127.0.0.1:80: certificate has expired");
+});

@@ -10,8 +10,8 @@ import {
 import { ConnectionError } from "../../lib/errors.ts";
 import { type MemoryNetwork, memoryNetwork, type MemoryNetworkOptions } from "../../lib/transport/memory.ts";
 import type { Address, Socket, SocketHandler } from "../../lib/transport/transport.ts";
-import { FakeClock } from "../support/fake_clock.ts";
-import { seeded } from "../support/seeded.ts";
+import { FakeClock } from "../../lib/testing/fake_clock.ts";
+import { seeded } from "../../lib/testing/seeded.ts";
 
 const decoder = new TextDecoder();
 const bytesOf = (text: string) => new TextEncoder().encode(text);

@@ -25,6 +25,9 @@ export const NET: readonly string[] = ["--allow-net"];
 /** Permissions of Deno that the command needs for Unix sockets. */
 export const UNIX: readonly string[] = ["--allow-net", "--allow-read", "--allow-write"];
 
+/** Permissions of Deno that the command needs for TCP and a key. */
+export const READING: readonly string[] = ["--allow-net", "--allow-read"];
+
 /** A process under way. */
 export interface Running {
   readonly child: ChildProcessWithoutNullStreams;
@@ -60,13 +63,18 @@ export function holdfast(args: readonly string[], permissions: readonly string[]
 /** `holdfast serve` under way. */
 export interface Serving extends Running {
   readonly port: string;
+  /** Its first line. */
+  readonly banner: string;
 }
 
 /** Starts `holdfast serve` on a free port. Resolves once it listens. */
 export async function serving(...args: string[]): Promise<Serving> {
-  const server = holdfast(["serve", "--port", "0", ...args]);
-  const port = /:(\d+),/.exec(await server.line())![1]!;
-  return Object.assign(server, { port });
+  // A key is read from a file.
+  const permissions = args.includes("--key") ? READING : NET;
+  const server = holdfast(["serve", "--port", "0", ...args], permissions);
+  const banner = await server.line();
+  const port = /:(\d+),/.exec(banner)![1]!;
+  return Object.assign(server, { port, banner });
 }
 
 let shared: Promise<Serving> | undefined;

@@ -4,7 +4,17 @@
  * @module
  */
 
-/** Returns a source of numbers in [0, 1) that are the same for the same seed (mulberry32). */
+/**
+ * Returns a source of numbers in [0, 1) that are the same for the same seed (mulberry32).
+ *
+ * @example
+ * ```ts
+ * import { seeded } from "@holdfast/holdfast/testing";
+ * import { equal } from "node:assert/strict";
+ *
+ * equal(seeded(7)(), seeded(7)());
+ * ```
+ */
 export function seeded(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

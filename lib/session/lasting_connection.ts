@@ -1,0 +1,649 @@
+/**
+ * A connection that outlives its sockets: what an application holds stays, and what carries it is replaced.
+ *
+ * With a session, messages are numbered, kept until they are acknowledged, and sent again. Without one, what was sent
+ * while there was nothing to carry it waits, and what a lost socket took with it is gone.
+ *
+ * @module
+ */
+
+import { closeReason, farewellOf } from "../connection/close_reason.ts";
+import type {
+  Connection,
+  ConnectionHeartbeat,
+  ConnectionState,
+  ConnectionStats,
+  OnMessage,
+} from "../connection.ts";
+import { Inbox, type InboxOwner } from "../connection/inbox.ts";
+import type { ConnectionKeeper, MessageSink } from "../connection/keeper.ts";
+import { type LiveConnection, nextId } from "../connection/live_connection.ts";
+import { Outcome } from "../connection/outcome.ts";
+import type { ConnectionPolicy } from "../connection/policy.ts";
+import { Room } from "../connection/room.ts";
+import {
+  type CloseReason,
+  ConnectionError,
+  type ConnectionErrorCode,
+  type ConnectionFacts,
+  type ErrorOrigin,
+  type Farewell,
+  ProtocolError,
+} from "../errors.ts";
+import type { HeartbeatOptions } from "../liveness/heartbeat_policy.ts";
+import type { RoundTripTimes } from "../liveness/rtt.ts";
+import type { Happening } from "../observer.ts";
+import { isFinal } from "../protocol/close_codes.ts";
+import type { DrainNotice, Hello, SessionTicket } from "../protocol/protocol.ts";
+import type { Address } from "../transport/transport.ts";
+import { Acks, type AcksOwner } from "./acks.ts";
+import { CloseWait } from "./close_wait.ts";
+import { encoded, Outbox, outgoing } from "./outbox.ts";
+import type { SessionRecord } from "./store.ts";
+import { sum, ZERO } from "./sums.ts";
+import { nameOf } from "./ticket.ts";
+
+/** A session as both ends know it. */
+export interface Session {
+  readonly ticket: SessionTicket;
+  /** How long the server keeps it without a connection, in milliseconds. */
+  readonly window: number;
+}
+
+/** Whoever sees to it that a lasting connection is carried. */
+export interface LastingOwner<In, Out> {
+  /** What carried it is gone, for `reason`. */
+  away(connection: LastingConnection<In, Out>, reason: CloseReason): void;
+  /** Something carries it again, or for the first time. */
+  attached?(connection: LastingConnection<In, Out>): void;
+  /** It has ended. Called once. */
+  over(connection: LastingConnection<In, Out>, reason: CloseReason): void;
+  /** Whether a new link is being made, so that the loss of the old one is nothing. */
+  replacing?(): boolean;
+  /** Dial at once. */
+  reconnectNow?(): void;
+  /** The peer is in question. */
+  suspect?(): void;
+  /** The peer wants us to go elsewhere. */
+  draining?(notice: DrainNotice): void;
+  /** It is drained, and could go on in another process: keeps it. Absent where it cannot. */
+  handOver?(record: SessionRecord): Promise<void> | void;
+}
+
+/** See {@linkcode Connection}. */
+export class LastingConnection<In, Out>
+  implements Connection<In, Out>, InboxOwner<In>, ConnectionKeeper<In, Out>, AcksOwner, MessageSink<In> {
+  readonly id: number = nextId();
+  readonly #policy: ConnectionPolicy<In, Out>;
+  readonly #owner: LastingOwner<In, Out>;
+  /** Who else keeps the connections that carry this one. */
+  readonly #keeper: ConnectionKeeper<In, Out> | undefined;
+  readonly #keepsWhileAway: boolean;
+  readonly #inbox: Inbox<In>;
+  readonly #room: Room;
+  readonly #outcome: Outcome = new Outcome();
+  #outbox: Outbox = new Outbox();
+  #acks: Acks | undefined;
+  #session: Session | undefined;
+  /** What carries it; the last one while there is none. */
+  #live: LiveConnection<In, Out> = undefined as never;
+  #linked = false;
+  #state: ConnectionState = "away";
+  #scoped = false;
+  #full = false;
+  /** Messages of the session that have come. */
+  #arrived = 0;
+  /** How many of them a link that is being made was told of. */
+  #offered: number | undefined;
+  /** Messages to come that have come already. */
+  #again = 0;
+  /** Links that others have replaced, and that may still bring something. */
+  readonly #old = new Set<LiveConnection<In, Out>>();
+  /** The link ends because it has lived long enough, and not because anybody is done. */
+  #aged = false;
+  /** The session has been given to another process. */
+  #handedOver = false;
+  /** It is being handed over to another process: nothing more is taken. */
+  #frozen = false;
+  /** We will send no more. */
+  #finishing = false;
+  /** The peer has said that it is done. */
+  #peerDone = false;
+  readonly #closeWait: CloseWait;
+  #farewell: Farewell | undefined;
+  #retryAfter = 0;
+  /** What former links counted. */
+  #counted: ConnectionStats = ZERO;
+  #rules: HeartbeatOptions | undefined;
+  #unreferenced = false;
+  #onMessage: OnMessage<In, Out> | undefined;
+  onHealth: Connection<In, Out>["onHealth"];
+  onState: Connection<In, Out>["onState"];
+  onDrain: Connection<In, Out>["onDrain"];
+
+  /** Starts without a link: {@linkcode attach} gives it one. */
+  constructor(
+    policy: ConnectionPolicy<In, Out>,
+    owner: LastingOwner<In, Out>,
+    keepsWhileAway = true,
+    keeper?: ConnectionKeeper<In, Out>,
+  ) {
+    this.#policy = policy;
+    this.#owner = owner;
+    this.#keeper = keeper;
+    this.#keepsWhileAway = keepsWhileAway;
+    this.#inbox = new Inbox(this, policy.maxInboundBytes);
+    this.#room = new Room(policy.maxOutboundBytes);
+    this.#closeWait = new CloseWait(policy, () => this.end("close-timeout", "peer"));
+  }
+
+  /** Begins a session, or goes on with one that was at rest. */
+  begin(session: Session, record?: SessionRecord): void {
+    this.#session = session;
+    this.#arrived = record?.received ?? 0;
+    if (record !== undefined) this.#outbox = new Outbox(record.acknowledged, record.unacknowledged);
+    this.#acks = new Acks(this, this.#policy.clock, this.#policy.wheel, this.#arrived);
+  }
+
+  /** The session, if there is one. */
+  get session(): Session | undefined {
+    return this.#session;
+  }
+
+  /** Whether something carries it. */
+  get linked(): boolean {
+    return this.#linked;
+  }
+
+  /** Whether it is being handed over to another process. */
+  get leaving(): boolean {
+    return this.#frozen;
+  }
+
+  /**
+   * What the peer of a new link is told to have been received: what the application has taken. Until {@linkcode attach}
+   * or {@linkcode withdraw} nothing beyond that is acknowledged; what waits for the application, and what the old link
+   * still brings, is known to come once more. Were it told as received, and the application never took it, its loss would
+   * be told to nobody.
+   */
+  offer(): number {
+    return this.#offered = this.taken;
+  }
+
+  /** Nothing came of the last offer. */
+  withdraw(): void {
+    if (this.#state === "closed") return;
+    this.#offered = undefined;
+    this.#acks?.arrived();
+  }
+
+  /** Whether the peer may say that it has received so many messages. */
+  couldHave(received: number): boolean {
+    const { acknowledged, size } = this.#outbox;
+    return received >= acknowledged && received <= acknowledged + size;
+  }
+
+  /** Goes on with `live`, whose peer has `received` so many messages of the session. */
+  attach(live: LiveConnection<In, Out>, received = 0): void {
+    const old = this.#linked ? this.#live : undefined;
+    this.#live = live;
+    this.#linked = true;
+    this.#aged = false;
+    live.adopt(this, this);
+    if (old !== undefined) this.#leave(old);
+    const offered = this.#offered ?? this.taken;
+    this.#again = this.#arrived - offered;
+    this.#offered = undefined;
+    if (this.#session !== undefined) {
+      this.#outbox.acknowledge(received);
+      this.#acks!.told(offered);
+      this.#room.left(this.#outbox.bytes);
+    }
+    if (this.#full) live.full(true);
+    if (this.#unreferenced) live.unref();
+    if (this.#rules !== undefined) live.heartbeat.update(this.#rules);
+    for (const message of this.#outbox.messages) live.transmit(outgoing(message));
+    if (this.#session === undefined) {
+      this.#outbox.clear();
+      this.#room.left(live.bufferedAmount);
+    }
+    this.#owner.attached?.(this);
+    if (this.#again > 0) this.#acks?.tell();
+    if (this.#state === "away") this.#setState("open");
+    else if (this.#state === "draining") live.leave(0);
+    else if (this.#state === "closing") this.#part();
+    this.#finish();
+  }
+
+  get localAddress(): Address {
+    return this.#live.localAddress;
+  }
+
+  get remoteAddress(): Address {
+    return this.#live.remoteAddress;
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  get health(): "healthy" | "suspect" {
+    return this.#live.health;
+  }
+
+  get lastHeardAt(): number {
+    return this.#live.lastHeardAt;
+  }
+
+  get lastSentAt(): number {
+    return this.#live.lastSentAt;
+  }
+
+  get rtt(): RoundTripTimes | undefined {
+    return this.#live.rtt;
+  }
+
+  get hello(): Hello | undefined {
+    return this.#live.hello;
+  }
+
+  get bufferedAmount(): number {
+    return this.#outbox.bytes + (this.#linked && this.#session === undefined ? this.#live.bufferedAmount : 0);
+  }
+
+  get heartbeat(): ConnectionHeartbeat {
+    const { heartbeat } = this.#live;
+    const update = (rules: HeartbeatOptions) => {
+      heartbeat.update(rules);
+      this.#rules = { ...this.#rules, ...rules };
+    };
+    return Object.create(heartbeat, { update: { value: update } });
+  }
+
+  get closed(): Promise<CloseReason> {
+    return this.#outcome.closed;
+  }
+
+  get signal(): AbortSignal {
+    return this.#outcome.signal;
+  }
+
+  get onMessage(): OnMessage<In, Out> | undefined {
+    return this.#onMessage;
+  }
+
+  set onMessage(callback: OnMessage<In, Out> | undefined) {
+    this.#onMessage = callback;
+    this.#inbox.receiver = callback && ((message) => callback(message, this));
+  }
+
+  send(message: Out): Promise<void> {
+    if (this.#finishing || this.#state === "closing" || this.#state === "closed") return this.#refused();
+    if (this.#session === undefined && this.#linked) return this.#live.send(message);
+    if (!this.#linked && !this.#keepsWhileAway) return this.#refused();
+    if (this.#outbox.bytes > this.#policy.maxOutboundBytes) {
+      this.end("write-overflow", "local");
+      return this.#refused();
+    }
+    const kept = encoded(this.#live.encode(message));
+    this.#outbox.add(kept);
+    if (this.#linked) {
+      this.#acks?.tell();
+      this.#live.transmit(outgoing(kept));
+    }
+    return this.#room.wait(this.#outbox.bytes);
+  }
+
+  flush(): Promise<void> {
+    if (this.#state === "closed") return this.#refused();
+    return this.#room.empty(this.bufferedAmount);
+  }
+
+  finish(): void {
+    if (this.#state === "closing" || this.#state === "closed") return;
+    this.#finishing = true;
+    this.#finish();
+  }
+
+  /** Says that no more will be sent, once everything that was is known to have arrived. */
+  #finish(): void {
+    if (this.#finishing && this.#linked && this.#outbox.size === 0) this.#live.finish();
+  }
+
+  async close(farewell?: Partial<Farewell>): Promise<void> {
+    this.#close(farewell && farewellOf(farewell, this.#policy.protocol.greets));
+    await this.closed;
+  }
+
+  abort(reason?: unknown): void {
+    this.#inbox.clear();
+    this.end("aborted", "local", reason);
+  }
+
+  async drain(): Promise<void> {
+    this.leave(0);
+    await this.closed;
+  }
+
+  probe(): Promise<number> {
+    return this.#linked ? this.#live.probe() : this.#refused();
+  }
+
+  reconnectNow(): void {
+    if (this.#owner.reconnectNow !== undefined) return this.#owner.reconnectNow();
+    throw new TypeError("Cannot reconnect as only a client can: this is the server's end");
+  }
+
+  stats(): ConnectionStats {
+    return this.#linked ? sum(this.#counted, this.#live.stats()) : this.#counted;
+  }
+
+  ref(): void {
+    this.#unreferenced = false;
+    if (this.#linked) this.#live.ref();
+  }
+
+  unref(): void {
+    this.#unreferenced = true;
+    if (this.#linked) this.#live.unref();
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<In, undefined> {
+    return this.#inbox;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** As `LiveConnection.scope()`. */
+  scope(handler: PromiseLike<unknown>): void {
+    this.#scoped = true;
+    handler.then(() => this.#close(), (error) => this.failed(error));
+  }
+
+  /** Begins to drain, `delay` ms from now. `notice` is what the peer is told. */
+  leave(delay: number, notice?: DrainNotice): void {
+    if (this.#state !== "open" && this.#state !== "away") return;
+    this.#retryAfter = notice?.retryAfter ?? 0;
+    this.#setState("draining");
+    if (this.#linked) this.#live.leave(delay, notice);
+    else this.#drained();
+  }
+
+  /** Ends it, whatever carries it. */
+  end(code: ConnectionErrorCode, origin: ErrorOrigin, cause?: unknown, farewell?: Farewell): void {
+    if (this.#state === "closed") return;
+    const unacknowledged = this.#unacknowledged();
+    const live = this.#linked ? this.#live : undefined;
+    const reason = closeReason(
+      code,
+      origin,
+      this.#facts(),
+      cause,
+      farewell,
+      unacknowledged,
+    );
+    this.#state = "closed";
+    this.#outcome.decide(reason);
+    this.#unlink();
+    // Why it ends is told where the other end can hear it.
+    if (live === undefined && code === "handler-failed") this.#keeper?.handlerFailed?.(cause, this);
+    if (code === "aborted") live?.abort(cause);
+    else live?.dismiss(code === "session-lost" ? "closed" : code, cause);
+    for (const old of this.#old) old.abort(cause);
+    this.#acks?.end();
+    this.#closeWait.end();
+    this.#inbox.end(code === "closed" ? undefined : reason);
+    this.#room.end(reason);
+    this.#outcome.announce();
+    this.#owner.over(this, reason);
+    this.#call(() => this.onState?.("closed", this));
+  }
+
+  // What the link tells.
+
+  push(message: In, size: number): void {
+    if (this.#frozen || this.#state === "closing" || this.#state === "closed") return;
+    if (this.#again > 0) {
+      this.#again--;
+      return;
+    }
+    this.#arrived++;
+    this.#inbox.push(message, size);
+    this.#acks?.arrived();
+  }
+
+  acked(live: LiveConnection<In, Out>, count: number): void {
+    if (live !== this.#live || this.#session === undefined) return;
+    if (!this.#outbox.acknowledge(count)) {
+      return live.dismiss(
+        "protocol-error",
+        new ProtocolError(`${count} messages were acknowledged, which were not sent`),
+      );
+    }
+    this.#room.left(this.#outbox.bytes);
+    if (this.#state === "closing" && !this.#frozen) this.#part();
+    else this.#finish();
+  }
+
+  draining(_live: LiveConnection<In, Out>, notice: DrainNotice): void {
+    this.#owner.draining?.(notice);
+    this.#call(() => this.onDrain?.(notice, this));
+  }
+
+  noticed(what: Happening, live: LiveConnection<In, Out>): void {
+    this.#keeper?.noticed?.(what, live);
+    if (live !== this.#live || (what !== "suspect" && what !== "healthy")) return;
+    if (what === "suspect") this.#owner.suspect?.();
+    this.#call(() => this.onHealth?.(what, this));
+  }
+
+  written(live: LiveConnection<In, Out>): void {
+    if (live === this.#live && this.#session === undefined) this.#room.left(this.bufferedAmount);
+  }
+
+  peerEnded(live: LiveConnection<In, Out>, farewell: Farewell | undefined): void {
+    // A link that we have ended is answered with a close in good order, too.
+    if (live !== this.#live || farewell?.code !== 0 || this.#aged) return live.part();
+    this.#peerDone = true;
+    this.#inbox.end();
+  }
+
+  quiet(live: LiveConnection<In, Out>): void {
+    if (live !== this.#live) return live.part();
+    // Only the link has lived long enough.
+    if (this.#state !== "draining") {
+      this.#aged = true;
+      return live.part({ code: 14, text: "", retryAfter: 0 });
+    }
+    if (this.#inbox.idle && live.bufferedAmount === 0) this.#drained();
+    else live.drainOn();
+  }
+
+  ended(live: LiveConnection<In, Out>, reason: CloseReason): void {
+    this.#keeper?.ended(live, reason);
+    this.#old.delete(live);
+    if (live !== this.#live || this.#state === "closed") return;
+    this.#unlink();
+    // However the link ended: the session goes on elsewhere.
+    if (this.#handedOver) return this.end("closed", "local");
+    const { code, origin, cause, farewell } = reason;
+    if (this.#isOver(reason)) return this.end(code, origin, cause, farewell);
+    if (this.#state === "open") this.#setState("away");
+    this.#owner.away(this, reason);
+    // There will be no quiet moment on a link that is gone: what is to be handed over can be.
+    if (this.#state === "draining" && this.#policy.role === "server") this.#drained();
+  }
+
+  // What the inbox tells.
+
+  own(message: In): In {
+    return this.#live.own(message);
+  }
+
+  keep(): void {
+    this.#live.keep();
+  }
+
+  full(full: boolean): void {
+    this.#full = full;
+    if (this.#linked) this.#live.full(full);
+  }
+
+  emptied(): void {
+    if (!this.#scoped && this.#onMessage !== undefined) this.#close();
+  }
+
+  failed(error: unknown): void {
+    this.#inbox.clear();
+    this.end("handler-failed", "local", error);
+  }
+
+  // What the acks ask.
+
+  get taken(): number {
+    return this.#arrived - this.#inbox.waiting;
+  }
+
+  get waiting(): boolean {
+    return this.#inbox.waiting > 0;
+  }
+
+  acknowledge(count: number): boolean {
+    if (!this.#linked || this.#offered !== undefined) return false;
+    this.#live.acknowledge(count);
+    return true;
+  }
+
+  #unlink(): void {
+    if (!this.#linked) return;
+    this.#linked = false;
+    this.#counted = sum(this.#counted, this.#live.stats());
+  }
+
+  /** Lets a link go that another has replaced. */
+  #leave(old: LiveConnection<In, Out>): void {
+    this.#counted = sum(this.#counted, old.stats());
+    if (this.#session !== undefined) return old.dismiss("superseded");
+    // What it still brings is not lost. It is copied, since only the current link can lend.
+    old.adopt(this, { push: (message, size) => this.push(old.own(message), size) });
+    this.#old.add(old);
+    old.leave(0);
+  }
+
+  #isOver({ code, origin, farewell }: CloseReason): boolean {
+    if (this.#peerDone) return true;
+    // The client is told nothing then, and finds its session where it went.
+    if (this.#frozen) return false;
+    if (this.#state === "closing" && (this.#session === undefined || this.#outbox.size === 0)) return true;
+    if (code === "superseded" && this.#owner.replacing?.()) return false;
+    if (farewell !== undefined && !this.#aged) return farewell.code === 0 || isFinal(farewell.code);
+    return origin !== "network" && !COMES_BACK.has(code);
+  }
+
+  #close(farewell?: Farewell): void {
+    if (this.#state === "closing" || this.#state === "closed") return;
+    if (this.#frozen) return void this.#handOver();
+    this.#farewell = farewell;
+    this.#setState("closing");
+    this.#inbox.end();
+    this.#discard();
+    this.#part();
+  }
+
+  /** Throws away what waits for the application: it never took it, so the peer must not be told that it has. */
+  #discard(): void {
+    this.#arrived -= this.#inbox.waiting;
+    this.#inbox.clear();
+  }
+
+  /** Says goodbye, once everything that was sent is known to have arrived. */
+  #part(): void {
+    const lasts = this.#session !== undefined && this.#outbox.size > 0 && !this.#peerDone;
+    this.#closeWait.begin(this.#outbox.acknowledged);
+    if (lasts) return;
+    if (this.#linked) this.#live.part(this.#farewell);
+    else if (this.#outbox.size === 0) this.end("closed", "local");
+  }
+
+  /** Nothing is under way any more. */
+  #drained(): void {
+    this.#frozen = this.#session !== undefined && this.#policy.role === "server";
+    this.#inbox.end();
+    if (this.#frozen && !this.#linked && !this.#scoped && this.#onMessage === undefined) {
+      void this.#handOver();
+    }
+  }
+
+  /** Gives the session to whoever takes over, and tells the peer to go there. */
+  async #handOver(): Promise<void> {
+    if (this.#state === "closing" || this.#state === "closed") return;
+    this.#setState("closing");
+    this.#discard();
+    const { ticket } = this.#session!;
+    try {
+      await this.#owner.handOver?.({
+        id: nameOf(ticket),
+        secret: ticket.secret,
+        received: this.#arrived,
+        acknowledged: this.#outbox.acknowledged,
+        unacknowledged: this.#outbox.messages,
+      });
+    } catch (error) {
+      return this.end("handler-failed", "local", error);
+    }
+    this.#handedOver = true;
+    if (this.#linked) this.#live.part({ code: 1, text: "", retryAfter: this.#retryAfter });
+    else this.end("closed", "local");
+  }
+
+  /** What is known of it now. A session from a store may end before it was ever carried here. */
+  #facts(): ConnectionFacts {
+    if (this.#live !== undefined) return this.#live.facts(this.bufferedAmount);
+    const now = this.#policy.clock.now();
+    const bufferedAmount = this.#outbox.bytes;
+    return { lastHeardAt: now, lastSentAt: now, endedAt: now, rtt: undefined, bufferedAmount, pauseSeen: false };
+  }
+
+  #unacknowledged(): unknown[] {
+    const { protocol } = this.#policy;
+    return this.#outbox.messages.map((message) => protocol.readBack?.(message) ?? message);
+  }
+
+  #setState(state: ConnectionState): void {
+    this.#state = state;
+    this.#call(() => this.onState?.(state, this));
+  }
+
+  /** Calls the application. */
+  #call(callback: () => void): void {
+    try {
+      callback();
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  #refused(): Promise<never> {
+    const refused = Promise.reject(
+      this.#outcome.reason ??
+        new ConnectionError("closed", "Cannot send as the connection is away or has finished sending", {
+          origin: "local",
+        }),
+    );
+    refused.catch(() => {});
+    return refused;
+  }
+}
+
+/** Ends of a link of our own making that are no end of what it carried. */
+const COMES_BACK: ReadonlySet<ConnectionErrorCode> = /* @__PURE__ */ new Set<ConnectionErrorCode>([
+  "closed",
+  "reset",
+  "write-stalled",
+  "frame-timeout",
+  "close-timeout",
+  "handshake-timeout",
+  "max-age",
+]);
