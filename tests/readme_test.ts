@@ -123,6 +123,18 @@ async function ask(port: number, text: string, size: number): Promise<string> {
   return answer.slice(0, size);
 }
 
+test("README: the lasting connection runs as it stands there", { timeout: 2 * PATIENCE }, async () => {
+  const folder = mkdtempSync(join(ROOT, ".readme-"));
+  writeFileSync(join(folder, "lasting.ts"), blockAfter("<!-- run: lasting -->"));
+  const program = new Program(process.execPath, [...RUN[runtime].args, join(folder, "lasting.ts")], ROOT);
+  try {
+    assertEquals([await program.ended(), program.stdout], [0, "closing\nclosed\n"], program.stderr);
+  } finally {
+    program.signal("SIGKILL");
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
 test("README: the quick start runs as it stands there", { timeout: 4 * PATIENCE }, async () => {
   const { words, args } = RUN[runtime];
   assertStringIncludes(README, `\`${words}\``);
