@@ -21,7 +21,7 @@ import { type GateOwner, ProxyGate } from "./server/proxy_gate.ts";
 import { type Refusal, type ServerStats, Tally } from "./server/stats.ts";
 import type { Hello } from "./protocol/protocol.ts";
 import type { LastingConnection } from "./session/lasting_connection.ts";
-import { placeOf } from "./session/place.ts";
+import { placeFor } from "./session/place.ts";
 import { Sessions } from "./session/sessions.ts";
 import { TurnedAway } from "./server/turned_away.ts";
 import { descriptorLimit } from "./transport/descriptor_limit.ts";
@@ -174,7 +174,7 @@ class LiveServer<In, Out> implements Server<In, Out>, ConnectionKeeper<In, Out>,
         `Cannot drain as "retryAfter" must be >= 0 and finite: current value is ${retryAfter}`,
       );
     }
-    const notice = { within: timeout, retryAfter, to: to === undefined ? "" : placeOf(to) };
+    const notice = { within: timeout, retryAfter, to: to === undefined ? "" : placeFor("drain", to) };
     for (const connection of this.#connections) {
       if (!connection.carries) connection.leave(clock.random() * spread, notice);
     }

@@ -41,9 +41,9 @@ export class LastWord implements Due {
     return new LastWord(socket, clock, wheel);
   }
 
-  /** The peer has finished too. */
+  /** The peer has finished too. The socket then ends by itself, unless the word still waits: a reset could overtake it. */
   heard(): void {
-    this.#socket.abort();
+    if (this.#socket.bufferedAmount > 0) this.#socket.abort();
   }
 
   /** The socket is gone. */

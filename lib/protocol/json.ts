@@ -126,7 +126,10 @@ class JsonReader<T> implements WireEvents<Uint8Array | string> {
     try {
       value = this.#validate(JSON.parse(text));
     } catch (cause) {
-      throw new ProtocolError(`A message must be valid: ${(cause as Error | undefined)?.message}`, { cause });
+      throw new ProtocolError(
+        `A message must be valid: ${cause instanceof Error ? cause.message : String(cause)}`,
+        { cause },
+      );
     }
     this.events.message(value, size);
   }

@@ -29,6 +29,7 @@ export class Acks implements Due {
   readonly #entry: number;
   #told: number;
   #armed = false;
+  #over = false;
 
   /** @param told How many messages the peer knows to have been taken. */
   constructor(owner: AcksOwner, clock: Clock, wheel: Wheel, told: number) {
@@ -42,7 +43,8 @@ export class Acks implements Due {
   /** A message has come. */
   arrived(): void {
     if (this.#owner.taken - this.#told >= MESSAGES) return this.tell();
-    if (this.#armed) return;
+    // The number of an entry that was removed may be somebody else's by now.
+    if (this.#armed || this.#over) return;
     this.#armed = true;
     this.#wheel.set(this.#entry, this.#clock.now() + DELAY);
   }
@@ -60,6 +62,7 @@ export class Acks implements Due {
 
   /** Nobody is told any more. */
   end(): void {
+    this.#over = true;
     this.#wheel.remove(this.#entry);
   }
 

@@ -33,7 +33,7 @@ import {
 import type { HeartbeatOptions } from "../liveness/heartbeat_policy.ts";
 import type { RoundTripTimes } from "../liveness/rtt.ts";
 import type { Happening } from "../observer.ts";
-import { isFinal } from "../protocol/close_codes.ts";
+import { CloseCode, isFinal } from "../protocol/close_codes.ts";
 import type { DrainNotice, Hello, SessionTicket } from "../protocol/protocol.ts";
 import type { Address } from "../transport/transport.ts";
 import { Acks, type AcksOwner } from "./acks.ts";
@@ -58,7 +58,7 @@ export interface LastingOwner<In, Out> {
   attached?(connection: LastingConnection<In, Out>): void;
   /** It has ended. Called once. */
   over(connection: LastingConnection<In, Out>, reason: CloseReason): void;
-  /** Whether a new link is being made, so that the loss of the old one is nothing. */
+  /** The old link was taken over. Whether that may have been by one of our own, so that its loss is nothing. */
   replacing?(): boolean;
   /** Dial at once. */
   reconnectNow?(): void;
@@ -153,6 +153,11 @@ export class LastingConnection<In, Out>
   /** Whether something carries it. */
   get linked(): boolean {
     return this.#linked;
+  }
+
+  /** Whether the peer has said that it is done. */
+  get done(): boolean {
+    return this.#peerDone;
   }
 
   /** Whether it is being handed over to another process. */
@@ -445,7 +450,7 @@ export class LastingConnection<In, Out>
 
   peerEnded(live: LiveConnection<In, Out>, farewell: Farewell | undefined): void {
     // A link that we have ended is answered with a close in good order, too.
-    if (live !== this.#live || farewell?.code !== 0 || this.#aged) return live.part();
+    if (live !== this.#live || farewell?.code !== CloseCode.normal || this.#aged) return live.part();
     this.#peerDone = true;
     this.#inbox.end();
   }
@@ -455,7 +460,7 @@ export class LastingConnection<In, Out>
     // Only the link has lived long enough.
     if (this.#state !== "draining") {
       this.#aged = true;
-      return live.part({ code: 14, text: "", retryAfter: 0 });
+      return live.part({ code: CloseCode.maxAge, text: "", retryAfter: 0 });
     }
     if (this.#inbox.idle && live.bufferedAmount === 0) this.#drained();
     else live.drainOn();
@@ -538,7 +543,9 @@ export class LastingConnection<In, Out>
     if (this.#frozen) return false;
     if (this.#state === "closing" && (this.#session === undefined || this.#outbox.size === 0)) return true;
     if (code === "superseded" && this.#owner.replacing?.()) return false;
-    if (farewell !== undefined && !this.#aged) return farewell.code === 0 || isFinal(farewell.code);
+    if (farewell !== undefined && !this.#aged) {
+      return farewell.code === CloseCode.normal || isFinal(farewell.code);
+    }
     return origin !== "network" && !COMES_BACK.has(code);
   }
 
@@ -594,7 +601,7 @@ export class LastingConnection<In, Out>
       return this.end("handler-failed", "local", error);
     }
     this.#handedOver = true;
-    if (this.#linked) this.#live.part({ code: 1, text: "", retryAfter: this.#retryAfter });
+    if (this.#linked) this.#live.part({ code: CloseCode.goingAway, text: "", retryAfter: this.#retryAfter });
     else this.end("closed", "local");
   }
 
@@ -603,7 +610,14 @@ export class LastingConnection<In, Out>
     if (this.#live !== undefined) return this.#live.facts(this.bufferedAmount);
     const now = this.#policy.clock.now();
     const bufferedAmount = this.#outbox.bytes;
-    return { lastHeardAt: now, lastSentAt: now, endedAt: now, rtt: undefined, bufferedAmount, pauseSeen: false };
+    return {
+      lastHeardAt: now,
+      lastSentAt: now,
+      endedAt: now,
+      rtt: undefined,
+      bufferedAmount,
+      pauseSeen: false,
+    };
   }
 
   #unacknowledged(): unknown[] {

@@ -6,6 +6,25 @@
 
 import type { Target } from "../transport/transport.ts";
 
+/** Longest place that a frame can tell. */
+const MAX_BYTES = 255;
+
+/**
+ * The place that `target` is, as a frame tells it.
+ *
+ * @throws {TypeError | RangeError} If it is none, or too long to be told.
+ */
+export function placeFor(action: string, target: Target): string {
+  if (typeof target !== "object" || target === null || !("path" in target || "hostname" in target)) {
+    throw new TypeError(
+      `Cannot ${action} as "to" must be { hostname, port } or { path }: current value is ${target}`,
+    );
+  }
+  const place = placeOf(target), { length } = new TextEncoder().encode(place);
+  if (length <= MAX_BYTES) return place;
+  throw new RangeError(`Cannot ${action} as "to" must be <= ${MAX_BYTES} bytes: current length is ${length}`);
+}
+
 /** The place that `target` is. */
 export function placeOf(target: Target): string {
   if ("path" in target) return `unix:${target.path}`;

@@ -81,6 +81,8 @@ export class Redial<In, Out> implements LastingOwner<In, Out> {
   #place: Target | undefined;
   #retryAfter = 0;
   #over = false;
+  /** Hellos of ours that asked for the session, and were not answered: each may arrive yet, and take it over. */
+  #unanswered = 0;
 
   /** @throws {RangeError | TypeError} If an option is not what it may be. */
   constructor(setup: RedialSetup<In, Out>) {
@@ -139,7 +141,10 @@ export class Redial<In, Out> implements LastingOwner<In, Out> {
   }
 
   replacing(): boolean {
-    return this.#dialling !== undefined;
+    if (this.#dialling !== undefined) return true;
+    if (this.#unanswered === 0) return false;
+    this.#unanswered--;
+    return true;
   }
 
   reconnectNow(): void {
@@ -195,9 +200,13 @@ export class Redial<In, Out> implements LastingOwner<In, Out> {
       throw signal.reason;
     }
     const greeting = new Promise<void>((resolve, reject) => {
+      const resumes = this.#connection?.session !== undefined;
       const keeper: ConnectionKeeper<In, Out> = {
         greeted: (_, hello) => this.#greeted(live, hello, resolve, reject),
-        ended: (_, reason) => reject(reason),
+        ended: (_, reason) => {
+          if (resumes && live.hello === undefined && reason.farewell === undefined) this.#unanswered++;
+          reject(reason);
+        },
       };
       const live = new LiveConnection(socket, this.#policy, keeper);
       const drop = () => live.abort(signal.reason);
@@ -235,13 +244,14 @@ export class Redial<In, Out> implements LastingOwner<In, Out> {
       connection.begin({ ticket, window });
       this.#attach(live, connection);
     } else if (!session.resumed) {
-      known.end("session-lost", "peer");
+      // First: with our end whatever is being dialled is dropped, without a word.
       live.dismiss("closed");
+      known.end("session-lost", "peer");
     } else if (known.couldHave(session.received)) this.#attach(live, known, session.received);
     else {
       const cause = new ProtocolError(`${session.received} messages were received, which were not sent`);
-      known.end("session-lost", "peer", cause);
       live.dismiss("protocol-error", cause);
+      known.end("session-lost", "peer", cause);
     }
     resolve();
   }

@@ -9,6 +9,7 @@ import type { ConnectionKeeper } from "../connection/keeper.ts";
 import type { LiveConnection } from "../connection/live_connection.ts";
 import type { ConnectionPolicy } from "../connection/policy.ts";
 import { ProtocolError } from "../errors.ts";
+import { CloseCode } from "../protocol/close_codes.ts";
 import type { DrainNotice, SessionOffer, SessionTicket } from "../protocol/protocol.ts";
 import { LastingConnection, type LastingOwner } from "./lasting_connection.ts";
 import type { SessionRecord, SessionStore } from "./store.ts";
@@ -121,7 +122,9 @@ export class Sessions<In, Out> {
   ): void {
     if (live.state === "closed") return;
     const session = known?.session;
-    if (session === undefined || !sameSecret(session.ticket.secret, secret)) return this.#begin(live);
+    if (session === undefined || known!.done || !sameSecret(session.ticket.secret, secret)) {
+      return this.#begin(live);
+    }
     if (!known!.couldHave(offer.received)) {
       return live.dismiss(
         "protocol-error",
@@ -129,7 +132,7 @@ export class Sessions<In, Out> {
       );
     }
     // A session that is being handed over is found where it goes.
-    if (known!.leaving) return live.part({ code: 1, text: "", retryAfter: 0 });
+    if (known!.leaving) return live.part({ code: CloseCode.goingAway, text: "", retryAfter: 0 });
     this.#greeted.set(live, () => known!.attach(live, offer.received));
     const received = known!.offer();
     live.greet({ resumed: true, ticket: session.ticket, received, window: this.#window });

@@ -22,7 +22,7 @@ interface ProcessLike {
 /** Bytes given to the engine at a time. */
 const PIECE = 64 * 1024;
 /** Most bytes that may wait below while more are given to the engine. */
-const WINDOW = 64 * 1024;
+const WINDOW = 256 * 1024;
 /** Bytes that the engine may have read ahead of the handler. */
 const READ_AHEAD = 64 * 1024;
 /** How long the peer's FIN is waited for once both directions have ended, in milliseconds. */

@@ -161,7 +161,7 @@ export const CONSUMERS = [
       const browser = vm.createContext({ TextDecoder, TextEncoder, setTimeout, clearTimeout, performance });
       vm.runInContext(outputFiles[0]?.text ?? "", browser);
       const said = await vm.runInContext(
-        `holdfast.raw(); holdfast.lines(); holdfast.detectTransport().catch((error) => error.name)`,
+        `holdfast.raw(); holdfast.lines(); holdfast.frames(); holdfast.detectTransport().catch((error) => error.name)`,
         browser,
       );
       check(said === "TypeError", `detectTransport() said ${said}`);

@@ -10,7 +10,7 @@
 /** Uses what every runtime has. `all` holds the modules by the names of their entry points. */
 const USE = `
 async function use(all, expected) {
-  const { connect, ConnectionError, detectTransport, lines, raw, serve } = all["."];
+  const { connect, ConnectionError, detectTransport, frames, lines, raw, serve } = all["."];
   const check = (right, what) => {
     if (!right) throw new Error(what);
   };
@@ -44,6 +44,20 @@ async function use(all, expected) {
   check(new TextDecoder().decode(answer.value) === "bytes", "the bytes were changed");
   client.abort();
   await echo.drain();
+
+  // Frames: text stays text, and bytes stay bytes.
+  const framed = await serve({ port: 0, protocol: frames() }, (connection) => {
+    connection.onMessage = (message) => connection.send(message);
+  });
+  const sender = await connect(framed.address, { protocol: frames() });
+  const messages = sender[Symbol.asyncIterator]();
+  await sender.send("text");
+  check((await messages.next()).value === "text", "text is not what came back");
+  await sender.send(new Uint8Array(100000).fill(7));
+  const back = (await messages.next()).value;
+  check(back.length === 100000 && back.every((byte) => byte === 7), "the frame was changed");
+  sender.abort();
+  await framed.drain();
 
   // An hour on a network of our own.
   const { clock, transport: fake } = all["./testing"].testNetwork({ delay: 10 });
@@ -129,6 +143,8 @@ export function typedProgram(specifier) {
   connect,
   type Connection,
   ConnectionError,
+  frames,
+  type FramesOptions,
   lines,
   type LinesOptions,
   raw,
@@ -156,6 +172,9 @@ export async function run(): Promise<CloseReason> {
   const bytes: Connection<Uint8Array, Uint8Array | string> = await connect(server.address, { protocol: raw() });
   bytes.abort(new ConnectionError("aborted", "enough"));
   const reason = await connection.closed;
+  const framing: FramesOptions = {};
+  const framed = await connect(server.address, { protocol: frames(framing) });
+  framed.onMessage = (message) => void (typeof message === "string" ? message.length : message.byteLength);
   // @ts-expect-error: it takes lines.
   await connection.send(1);
   // @ts-expect-error: there is no such option.
@@ -180,7 +199,7 @@ export const networks = (one: TestNetwork, other: MemoryNetwork): void => {
  * @param {string} memory path of that of \`./memory\`
  */
 export function workerProgram(root, memory) {
-  return `import { connect, detectTransport, lines, raw, serve } from "${root}";
+  return `import { connect, detectTransport, frames, lines, raw, serve } from "${root}";
 import { memoryNetwork } from "${memory}";
 
 const check = (right, what) => {
@@ -206,6 +225,18 @@ export default {
     check(value === "HELLO", "it answered " + value);
     await new Promise((resolve) => setTimeout(resolve, 300));
     check(connection.stats().probesSent > 0 && connection.state === "open", "nothing was asked");
+
+    const other = { hostname: "localhost", port: 2 };
+    const framed = await serve({ ...other, transport, protocol: frames() }, (connection) => {
+      connection.onMessage = (message) => connection.send(message);
+    });
+    const sender = await connect(other, { transport, protocol: frames() });
+    await sender.send(new Uint8Array([1, 2, 3]));
+    const bytes = (await sender[Symbol.asyncIterator]().next()).value;
+    check(bytes instanceof Uint8Array && bytes.join() === "1,2,3", "the frame was changed: " + bytes);
+    sender.close();
+    await framed.drain();
+
     cut();
     const { code } = await connection.closed;
     check(code === "heartbeat-timeout", "it ended with " + code);

@@ -28,6 +28,7 @@ import {
   eventually,
   Log,
   pass,
+  pattern,
   refusal,
   type Suite,
   toArgument,
@@ -412,6 +413,48 @@ function testEnds(suite: Suite): void {
     await log.until("the end", () => log.closes > 0 || log.events.includes("end"));
     assertEquals(log.events.includes("end"), !truncation);
     assertEquals(log.code(), truncation ? "EPROTO" : undefined);
+  });
+
+  check(suite, "sockets that are dropped at any moment harm nobody", async (bench) => {
+    let state = 7;
+    const dice = () => (state = state * 48_271 % 0x7fffffff) / 0x7fffffff;
+    const logs: Log[] = [];
+    const drive = (socket: Socket) => {
+      const log = new Log(socket);
+      logs.push(log);
+      log.keep = false;
+      log.onData = () => {
+        if (dice() < 0.1) socket.abort();
+        else if (dice() < 0.5) socket.write(pattern(Math.ceil(dice() * 100_000)));
+        else socket.shutdown();
+      };
+      log.onEnd = () => dice() < 0.5 ? socket.shutdown() : socket.abort();
+      log.start();
+      const choice = dice();
+      if (choice < 0.2) socket.abort();
+      else if (choice < 0.4) socket.shutdown();
+      else {
+        socket.write(pattern(Math.ceil(dice() * 300_000)));
+        setTimeout(() => socket.abort(), dice() * 40);
+      }
+    };
+    const { listener: { address } } = await bench.listen({ accept: drive });
+    for (let round = 0; round < 12; round++) {
+      await Promise.all(Array.from({ length: 10 }, async () => {
+        const controller = new AbortController();
+        if (dice() < 0.2) setTimeout(() => controller.abort(), dice() * 15);
+        try {
+          drive(await suite.transport.connect(address, { signal: controller.signal }));
+        } catch {
+          // Given up, or dropped by the other end.
+        }
+      }));
+    }
+    await pass(50);
+    for (const { socket } of logs) socket.abort();
+    for (const log of logs) await log.closed();
+    assertEquals(logs.filter(({ closes }) => closes !== 1).length, 0);
+    assertGreater(logs.length, 120);
   });
 
   check(suite, "bytes that come after a handshake and are not TLS end the socket", async (bench) => {

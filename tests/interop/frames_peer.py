@@ -325,7 +325,7 @@ def drain(at, say):
             say(False, "what was sent before is still answered", number=number)
     back = other.take("message")
     say(back and back.get("text") == "under way", "a message that was under way is answered too", back=back)
-    for one, codes in ((link, (0, 1)), (other, (0, 1)), (with_session, (1,))):
+    for one, codes in ((link, (1,)), (other, (1,)), (with_session, (1,))):
         close = one.take("close", 60)
         say(close and close["code"] in codes, "then the close comes", close=close, session=one is with_session)
         if told and told["within"]:

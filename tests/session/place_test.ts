@@ -1,6 +1,6 @@
 import { test } from "node:test";
-import { assertEquals } from "@std/assert";
-import { placeOf, targetOf } from "../../lib/session/place.ts";
+import { assertEquals, assertThrows } from "@std/assert";
+import { placeFor, placeOf, targetOf } from "../../lib/session/place.ts";
 
 for (
   const [place, target] of [
@@ -43,3 +43,18 @@ for (
 ) {
   test(`"${place}" names no place`, () => assertEquals(targetOf(place), undefined));
 }
+
+test("A place that cannot be told is refused", () => {
+  assertEquals(placeFor("drain", { hostname: "::1", port: 8888 }), "[::1]:8888");
+  assertEquals(placeFor("drain", { path: `/${"x".repeat(249)}` }).length, 255);
+  assertThrows(
+    () => placeFor("drain", { path: `/${"x".repeat(250)}` }),
+    RangeError,
+    `Cannot drain as "to" must be <= 255 bytes: current length is 256`,
+  );
+  assertThrows(
+    () => placeFor("drain", "elsewhere:1" as never),
+    TypeError,
+    `Cannot drain as "to" must be { hostname, port } or { path }: current value is elsewhere:1`,
+  );
+});

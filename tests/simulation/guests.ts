@@ -108,7 +108,7 @@ export class Guest {
     const talker: Talker = this.#talker = new Talker(connection, {
       process,
       side: "client",
-      talk: drawTalk(this.#lots, pace.length, false),
+      talk: drawTalk(this.#lots, pace, false),
       pieceBytes,
       maxOutboundBytes,
       bond: () => {

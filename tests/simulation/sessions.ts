@@ -51,7 +51,7 @@ async function play(world: World): Promise<void> {
   const splits = lots.fork();
   const network = memoryNetwork({
     clock: world.networkClock(lots.fork()),
-    bufferBytes: lots.scale(500, 64_000),
+    bufferBytes: lots.scale(pace.long ? 16_000 : 500, 64_000),
     ...(lots.chance(0.3) && { split: (available: number) => splits.int(1, available) }),
   });
   const net = new Net(network, world);

@@ -31,6 +31,8 @@ export interface SessionPace {
   /** How long the store takes for what is asked of it; 0 for at once. */
   readonly storeDelay: number;
   readonly stored: boolean;
+  /** Some messages are longer than a frame. */
+  readonly long: boolean;
 }
 
 /** Draws the pace. */
@@ -42,11 +44,12 @@ export function drawSessionPace(lots: Lots): SessionPace {
     window: lots.chance(0.2) ? lots.scale(200, 4_000) : 60_000,
     storeDelay: lots.chance(0.4) ? lots.scale(1, 200) : 0,
     stored: lots.chance(0.7),
+    long: lots.chance(0.1),
   };
 }
 
 /** Draws the settings of one side. `fills` is where its random bytes come from. */
-export function drawSessionSide(lots: Lots, { interval, length, storeDelay }: SessionPace, fills: Lots): SessionSide {
+export function drawSessionSide(lots: Lots, { interval, length, storeDelay, long }: SessionPace, fills: Lots): SessionSide {
   const pieceBytes = lots.scale(64, 65_535);
   const maxOutboundBytes = lots.scale(1_000, 400_000);
   const closeTimeout = lots.scale(300, 5_000);
@@ -69,7 +72,8 @@ export function drawSessionSide(lots: Lots, { interval, length, storeDelay }: Se
       maxInboundBytes: lots.scale(300, 100_000),
       // Bursts that a stall brings together are the other world's matter.
       minPingGap: 1,
-      ...(lots.chance(0.1) && { maxAge: lots.real(length / 6, length), maxAgeGrace: lots.scale(200, 3_000) }),
+      // A connection that never lives as long as a message takes delivers none.
+      ...(!long && lots.chance(0.1) && { maxAge: lots.real(length / 6, length), maxAgeGrace: lots.scale(200, 3_000) }),
     },
   };
 }

@@ -221,7 +221,7 @@ export class Site {
     const talker: Talker = new Talker(connection, {
       process,
       side: "server",
-      talk: drawTalk(this.#lots, pace.length, true),
+      talk: drawTalk(this.#lots, pace, true),
       pieceBytes,
       maxOutboundBytes,
       bond: () => {
@@ -264,6 +264,7 @@ export class Site {
       case "network-failed":
       case "write-stalled":
       case "max-age":
+      case "handshake-timeout":
         // Once both ends are done, or one has nothing to say and is done, the end of what carries it is the end.
         return talker.left || client?.left ? undefined : "it should have been kept";
       default:

@@ -10,6 +10,7 @@ import { type Message, sumOf } from "./codec.ts";
 import type { Bond, Course } from "./ledger.ts";
 import type { Lots } from "./lots.ts";
 import type { Process } from "./process.ts";
+import type { SessionPace } from "./sessions_plan.ts";
 
 /** How an application ends its connection. */
 export type Parting = "close" | "drain" | "finish" | "abort";
@@ -37,15 +38,15 @@ export interface Talk {
   readonly parting: Parting;
 }
 
-/** Draws what an application does in a run of `length` ms. */
-export function drawTalk(lots: Lots, length: number, serves: boolean): Talk {
+/** Draws what an application does in a run. */
+export function drawTalk(lots: Lots, { length, long }: SessionPace, serves: boolean): Talk {
   return {
     form: lots.pick(["callback", "iterator"]),
     hold: lots.chance(0.3) ? lots.scale(1, length / 30) : 0,
     every: lots.chance(0.75) ? lots.scale(length / 40, length / 4) : Infinity,
     burst: lots.chance(0.3) ? lots.int(2, 20) : 1,
     size: lots.scale(1, lots.chance(0.2) ? 3_000 : 100),
-    big: lots.chance(0.08) ? lots.int(65_400, 90_000) : 0,
+    big: long && lots.chance(0.5) ? lots.int(65_400, 90_000) : 0,
     text: lots.chance(0.5),
     careless: lots.chance(0.3),
     // At one end only: two that answer each other never stop.
