@@ -10,14 +10,18 @@ import type { CloseReason } from "./errors.ts";
 import { type IntervalRange, intervalRange, IntervalSearch } from "./liveness/interval.ts";
 import { LiveConnection } from "./connection/live_connection.ts";
 import { type ReconnectOptions, Redial } from "./session/redial.ts";
+import { systemClock } from "./time/clock.ts";
 import { detectTransport } from "./transport/detect.ts";
-import type { Socket, Target } from "./transport/transport.ts";
+import { stayAwake, stopStayingAwake } from "./transport/stay_awake.ts";
+import type { Socket, Target, TlsClientOptions } from "./transport/transport.ts";
 
 /** Options for {@linkcode connect}. Durations are in milliseconds, sizes in bytes. */
 export interface ConnectOptions<In = Uint8Array, Out = Uint8Array | string>
   extends ConnectionOptions<In, Out> {
   /** How long dialling may take, the look-up of the name included. @default {5_000} as NATS (ADR-40) */
   readonly timeout?: number | undefined;
+  /** Speak TLS; `true` for all defaults. The server's certificate is always verified. @default no TLS */
+  readonly tls?: TlsClientOptions | true | undefined;
   /** Come back when the connection is lost, and how. @default {false}, or with all defaults if {@linkcode resume} is set */
   readonly reconnect?: boolean | ReconnectOptions | undefined;
   /**
@@ -71,15 +75,18 @@ export async function connect<In = Uint8Array, Out = Uint8Array | string>(
     role: "client",
     search: (range) => searchOf(targets[0]!, range),
   }, options);
-  const { signal, timeout, tcpNoDelay, tcpKeepAlive, resume = false } = options;
+  const { signal, timeout, tcpNoDelay, tcpKeepAlive, tls, resume = false } = options;
   const transport = options.transport ?? await detectTransport();
   const dial = (target: Target, signal?: AbortSignal) =>
-    transport.connect(target, { signal, timeout, tcpNoDelay, tcpKeepAlive });
+    transport.connect(target, { signal, timeout, tcpNoDelay, tcpKeepAlive, tls });
   const { reconnect = resume } = options;
   if (reconnect === false) return connectOnce(targets, policy, dial, signal);
   const setup = { targets, policy, options: reconnect === true ? {} : reconnect, resume, signal, dial };
-  return new Redial(setup).open();
+  return new Redial({ ...setup, ...(policy.clock === systemClock && { hold }) }).open();
 }
+
+/** Keeps the process alive while a connection has no socket that does. */
+const hold = (on: boolean): void => on ? stayAwake() : stopStayingAwake();
 
 /** Connects to the first target that can be connected to. */
 async function connectOnce<In, Out>(

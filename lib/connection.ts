@@ -11,7 +11,7 @@ import type { RateOptions } from "./liveness/rate.ts";
 import type { Observer } from "./observer.ts";
 import type { DrainNotice, Hello, Protocol } from "./protocol/protocol.ts";
 import type { Clock } from "./time/clock.ts";
-import type { Address, TcpKeepAlive, Transport } from "./transport/transport.ts";
+import type { Address, TcpKeepAlive, TlsInfo, Transport } from "./transport/transport.ts";
 
 /**
  * Where a connection is in its life. It only ever moves down this list; only one that comes back by itself moves between
@@ -81,6 +81,8 @@ export interface Connection<In = Uint8Array, Out = In> extends AsyncIterable<In>
   readonly localAddress: Address;
   /** The peer's end. */
   readonly remoteAddress: Address;
+  /** What TLS's handshake brought; `undefined` without TLS. */
+  readonly tls: TlsInfo | undefined;
   /** See {@linkcode ConnectionState}. */
   readonly state: ConnectionState;
   /** `suspect` once the peer has been asked for a sign of life and has given none yet. */

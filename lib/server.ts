@@ -26,7 +26,7 @@ import { Sessions } from "./session/sessions.ts";
 import { TurnedAway } from "./server/turned_away.ts";
 import { descriptorLimit } from "./transport/descriptor_limit.ts";
 import { detectTransport } from "./transport/detect.ts";
-import type { Address, Socket } from "./transport/transport.ts";
+import type { Address, Socket, TlsIdentity, TlsServerOptions } from "./transport/transport.ts";
 
 export type { ConnectionHandler, DrainOptions, Server } from "./server/contract.ts";
 export type { ServeOptions } from "./server/options.ts";
@@ -97,6 +97,11 @@ class LiveServer<In, Out> implements Server<In, Out>, ConnectionKeeper<In, Out>,
       policy.clock.now(),
     );
     if (proxyProtocol !== undefined) {
+      if (options.tls !== undefined) {
+        throw new TypeError(
+          `Cannot serve as "proxyProtocol" and "tls" exclude each other: proxies send their header before TLS`,
+        );
+      }
       this.#gate = new ProxyGate(proxyProtocol, policy, this);
     }
     this.#turnedAway = new TurnedAway(policy);
@@ -125,6 +130,7 @@ class LiveServer<In, Out> implements Server<In, Out>, ConnectionKeeper<In, Out>,
       );
     }
     const { backlog, reusePort, tcpNoDelay, tcpKeepAlive } = options;
+    const { handshakeTimeout } = this.#policy;
     this.#entrance = new Entrance(
       transport,
       {
@@ -134,6 +140,7 @@ class LiveServer<In, Out> implements Server<In, Out>, ConnectionKeeper<In, Out>,
         reusePort,
         tcpNoDelay,
         tcpKeepAlive,
+        tls: options.tls && { handshakeTimeout, ...options.tls },
       },
       this.#policy,
       this,
@@ -195,6 +202,10 @@ class LiveServer<In, Out> implements Server<In, Out>, ConnectionKeeper<In, Out>,
 
   stats(): ServerStats {
     return this.#tally.stats(this.#connections, this.#admission.maxConnections, this.#policy.wheel);
+  }
+
+  replaceCertificate(identity: TlsIdentity & Pick<TlsServerOptions, "serverNames">): void {
+    this.#entrance!.replaceCertificate(identity);
   }
 
   ref(): void {

@@ -317,6 +317,7 @@ export class Lifeline<In, Out>
   close(error?: Error): void {
     this.#lastWord?.over();
     if (!this.#stop()) return;
+    this.#outlet.clear();
     if (error !== undefined) this.watch.broke();
     this.#owner.broke(codeOf(error), error);
   }
@@ -448,9 +449,14 @@ export class Lifeline<In, Out>
     // Who has said why is not told the same again.
     const answer = this.#farewell === undefined ? codeFor(code) : CloseCode.normal;
     const number = this.#finished ? undefined : answer;
-    const goodbye = () =>
-      number === undefined ? undefined : this.#wire.goodbye?.({ code: number, text, retryAfter: 0 });
+    const goodbye = () => {
+      if (number === undefined) return undefined;
+      // A hello of this turn may be in it, without which nobody knows what a goodbye is.
+      this.#outlet.flush();
+      return this.#wire.goodbye?.({ code: number, text, retryAfter: 0 });
+    };
     this.#lastWord = LastWord.say(this.socket, goodbye, this.#clock, this.#wheel);
+    this.#outlet.clear();
   }
 
   /** Ends the clocks. Returns whether they were running. */
@@ -458,7 +464,6 @@ export class Lifeline<In, Out>
     if (this.#over) return false;
     this.#over = true;
     this.#gate.shut();
-    this.#outlet.clear();
     this.#greeting?.stop();
     this.#vigil.end();
     return true;

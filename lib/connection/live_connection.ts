@@ -33,7 +33,7 @@ import { type Happening, tell } from "../observer.ts";
 import type { ConnectionKeeper, MessageSink } from "./keeper.ts";
 import { Outcome } from "./outcome.ts";
 import { Room } from "./room.ts";
-import type { Address, Socket } from "../transport/transport.ts";
+import type { Address, Socket, TlsInfo } from "../transport/transport.ts";
 
 let lastId = 0;
 
@@ -118,6 +118,10 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
 
   get remoteAddress(): Address {
     return this.#line.socket.remoteAddress;
+  }
+
+  get tls(): TlsInfo | undefined {
+    return this.#line.socket.tls;
   }
 
   get state(): ConnectionState {

@@ -24,6 +24,11 @@ export class Room {
     this.#maxBytes = maxBytes;
   }
 
+  /** Whether somebody waits. */
+  get awaited(): boolean {
+    return this.#room !== undefined || this.#empty !== undefined;
+  }
+
   /** Fulfilled at once while `bytes`, which wait now, are few; otherwise once they are again. */
   wait(bytes: number): Promise<void> {
     if (bytes * 4 <= this.#maxBytes) return ACCEPTED;

@@ -5,7 +5,7 @@
  */
 
 import type { Connection } from "../connection.ts";
-import type { Address, Target } from "../transport/transport.ts";
+import type { Address, Target, TlsIdentity, TlsServerOptions } from "../transport/transport.ts";
 import type { ServerStats } from "./stats.ts";
 
 /**
@@ -45,6 +45,12 @@ export interface Server<In = Uint8Array, Out = Uint8Array | string> extends Asyn
   drain(options?: DrainOptions): Promise<void>;
   /** Stops now, and aborts every connection with `reason` as the cause. */
   abort(reason?: unknown): void;
+  /**
+   * Has all TLS handshakes from now on made with this certificate. Open connections live on.
+   *
+   * @throws {TypeError} If it is no certificate or not its key (the old one stays), or the server does not speak TLS.
+   */
+  replaceCertificate(identity: TlsIdentity & Pick<TlsServerOptions, "serverNames">): void;
   /** What was counted so far. */
   stats(): ServerStats;
   /** Keeps the process alive while it listens, as at the start. */

@@ -44,6 +44,8 @@ export class Entrance implements Due {
   /** The one that is open; `undefined` while there is none. */
   #listener: Listener | undefined;
   #address: Address | undefined;
+  /** The certificate that was last put in the place of the first. */
+  #identity: Parameters<NonNullable<Listener["replaceCertificate"]>>[0] | undefined;
   /** A try under way. */
   #opening: Promise<void> | undefined;
   #tries = 0;
@@ -89,6 +91,17 @@ export class Entrance implements Due {
     this.#hold();
     await this.#listener?.close();
     await this.#opening;
+  }
+
+  /** Has all handshakes from now on made with `identity`, also by a listener that is opened again. */
+  replaceCertificate(identity: Parameters<NonNullable<Listener["replaceCertificate"]>>[0]): void {
+    if (this.#listener?.replaceCertificate === undefined) {
+      throw new TypeError(
+        "Cannot replace the certificate as the server must have a listener that speaks TLS",
+      );
+    }
+    this.#listener.replaceCertificate(identity);
+    this.#identity = identity;
   }
 
   ref(): void {
@@ -171,6 +184,7 @@ export class Entrance implements Due {
 
   #opened(listener: Listener): void {
     this.#listener = listener;
+    if (this.#identity !== undefined) listener.replaceCertificate?.(this.#identity);
     this.#openedAt = this.#clock.now();
     if (!this.#wanted) listener.unref();
   }

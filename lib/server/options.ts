@@ -7,7 +7,7 @@
 import type { Connection, ConnectionOptions } from "../connection.ts";
 import type { SessionOptions } from "../session/sessions.ts";
 import type { RateOptions } from "../liveness/rate.ts";
-import type { Target } from "../transport/transport.ts";
+import type { Target, TlsServerOptions } from "../transport/transport.ts";
 import type { ProxyProtocolOptions } from "./proxy_gate.ts";
 
 /** Options for {@linkcode serve}. Durations are in milliseconds, sizes in bytes. */
@@ -44,6 +44,13 @@ export interface ServeOptions<In = Uint8Array, Out = Uint8Array | string> extend
    * @default off: such a header is data like any other
    */
   readonly proxyProtocol?: ProxyProtocolOptions | undefined;
+  /**
+   * Speak TLS, with this certificate. Handshakes have a deadline of their own, `handshakeTimeout` unless it is set here
+   * too. One that fails is told to {@linkcode onError}, and disturbs nobody.
+   *
+   * @default no TLS
+   */
+  readonly tls?: TlsServerOptions | undefined;
   /**
    * Give clients sessions if they ask for one, so that messages survive the loss of a connection. The handler is called
    * once for a session, however often its connection is replaced. Needs a protocol with sessions.

@@ -35,7 +35,7 @@ import type { RoundTripTimes } from "../liveness/rtt.ts";
 import type { Happening } from "../observer.ts";
 import { CloseCode, isFinal } from "../protocol/close_codes.ts";
 import type { DrainNotice, Hello, SessionTicket } from "../protocol/protocol.ts";
-import type { Address } from "../transport/transport.ts";
+import type { Address, TlsInfo } from "../transport/transport.ts";
 import { Acks, type AcksOwner } from "./acks.ts";
 import { CloseWait } from "./close_wait.ts";
 import { encoded, Outbox, outgoing } from "./outbox.ts";
@@ -60,6 +60,8 @@ export interface LastingOwner<In, Out> {
   over(connection: LastingConnection<In, Out>, reason: CloseReason): void;
   /** The old link was taken over. Whether that may have been by one of our own, so that its loss is nothing. */
   replacing?(): boolean;
+  /** Whether it is to keep the process alive. */
+  referenced?(on: boolean): void;
   /** Dial at once. */
   reconnectNow?(): void;
   /** The peer is in question. */
@@ -91,6 +93,8 @@ export class LastingConnection<In, Out>
   #state: ConnectionState = "away";
   #scoped = false;
   #full = false;
+  /** The link is not read. */
+  #held = false;
   /** Messages of the session that have come. */
   #arrived = 0;
   /** How many of them a link that is being made was told of. */
@@ -112,6 +116,8 @@ export class LastingConnection<In, Out>
   readonly #closeWait: CloseWait;
   #farewell: Farewell | undefined;
   #retryAfter = 0;
+  #messagesSent = 0;
+  #messagesReceived = 0;
   /** What former links counted. */
   #counted: ConnectionStats = ZERO;
   #rules: HeartbeatOptions | undefined;
@@ -204,7 +210,7 @@ export class LastingConnection<In, Out>
       this.#acks!.told(offered);
       this.#room.left(this.#outbox.bytes);
     }
-    if (this.#full) live.full(true);
+    this.#regulate();
     if (this.#unreferenced) live.unref();
     if (this.#rules !== undefined) live.heartbeat.update(this.#rules);
     for (const message of this.#outbox.messages) live.transmit(outgoing(message));
@@ -226,6 +232,10 @@ export class LastingConnection<In, Out>
 
   get remoteAddress(): Address {
     return this.#live.remoteAddress;
+  }
+
+  get tls(): TlsInfo | undefined {
+    return this.#live.tls;
   }
 
   get state(): ConnectionState {
@@ -284,7 +294,11 @@ export class LastingConnection<In, Out>
 
   send(message: Out): Promise<void> {
     if (this.#finishing || this.#state === "closing" || this.#state === "closed") return this.#refused();
-    if (this.#session === undefined && this.#linked) return this.#live.send(message);
+    if (this.#session === undefined && this.#linked) {
+      const sent = this.#live.send(message);
+      this.#messagesSent++;
+      return sent;
+    }
     if (!this.#linked && !this.#keepsWhileAway) return this.#refused();
     if (this.#outbox.bytes > this.#policy.maxOutboundBytes) {
       this.end("write-overflow", "local");
@@ -292,16 +306,21 @@ export class LastingConnection<In, Out>
     }
     const kept = encoded(this.#live.encode(message));
     this.#outbox.add(kept);
+    this.#messagesSent++;
     if (this.#linked) {
       this.#acks?.tell();
       this.#live.transmit(outgoing(kept));
     }
-    return this.#room.wait(this.#outbox.bytes);
+    const room = this.#room.wait(this.#outbox.bytes);
+    this.#regulate();
+    return room;
   }
 
   flush(): Promise<void> {
     if (this.#state === "closed") return this.#refused();
-    return this.#room.empty(this.bufferedAmount);
+    const empty = this.#room.empty(this.bufferedAmount);
+    this.#regulate();
+    return empty;
   }
 
   finish(): void {
@@ -340,16 +359,20 @@ export class LastingConnection<In, Out>
   }
 
   stats(): ConnectionStats {
-    return this.#linked ? sum(this.#counted, this.#live.stats()) : this.#counted;
+    const counted = this.#linked ? sum(this.#counted, this.#live.stats()) : this.#counted;
+    // What goes over several links is one message still.
+    return { ...counted, messagesSent: this.#messagesSent, messagesReceived: this.#messagesReceived };
   }
 
   ref(): void {
     this.#unreferenced = false;
+    this.#owner.referenced?.(true);
     if (this.#linked) this.#live.ref();
   }
 
   unref(): void {
     this.#unreferenced = true;
+    this.#owner.referenced?.(false);
     if (this.#linked) this.#live.unref();
   }
 
@@ -415,7 +438,9 @@ export class LastingConnection<In, Out>
       return;
     }
     this.#arrived++;
+    this.#messagesReceived++;
     this.#inbox.push(message, size);
+    this.#regulate();
     this.#acks?.arrived();
   }
 
@@ -493,7 +518,7 @@ export class LastingConnection<In, Out>
 
   full(full: boolean): void {
     this.#full = full;
-    if (this.#linked) this.#live.full(full);
+    this.#regulate();
   }
 
   emptied(): void {
@@ -521,6 +546,20 @@ export class LastingConnection<In, Out>
     return true;
   }
 
+  /**
+   * Stops reading while the application has no room. Not while it waits for room itself: what it waits for are
+   * acknowledgements, which stand behind the messages that it has no room for, and neither end would move again. A peer
+   * with bounds like ours sends no more than those before it waits, too.
+   */
+  #regulate(): void {
+    if (!this.#linked || (!this.#full && !this.#held)) return;
+    const { maxInboundBytes, maxOutboundBytes } = this.#policy;
+    const goesOn = this.#session !== undefined && this.#room.awaited &&
+      this.#inbox.bytes < maxInboundBytes + maxOutboundBytes;
+    this.#held = this.#full && !goesOn;
+    this.#live.full(this.#held);
+  }
+
   #unlink(): void {
     if (!this.#linked) return;
     this.#linked = false;
@@ -541,8 +580,8 @@ export class LastingConnection<In, Out>
     if (this.#peerDone) return true;
     // The client is told nothing then, and finds its session where it went.
     if (this.#frozen) return false;
-    if (this.#state === "closing" && (this.#session === undefined || this.#outbox.size === 0)) return true;
     if (code === "superseded" && this.#owner.replacing?.()) return false;
+    if (this.#state === "closing" && (this.#session === undefined || this.#outbox.size === 0)) return true;
     if (farewell !== undefined && !this.#aged) {
       return farewell.code === CloseCode.normal || isFinal(farewell.code);
     }
@@ -570,6 +609,8 @@ export class LastingConnection<In, Out>
     const lasts = this.#session !== undefined && this.#outbox.size > 0 && !this.#peerDone;
     this.#closeWait.begin(this.#outbox.acknowledged);
     if (lasts) return;
+    // What was taken is said first: nothing can be after the goodbye.
+    this.#acks?.tell();
     if (this.#linked) this.#live.part(this.#farewell);
     else if (this.#outbox.size === 0) this.end("closed", "local");
   }

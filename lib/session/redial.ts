@@ -10,9 +10,10 @@ import { LiveConnection } from "../connection/live_connection.ts";
 import type { ConnectionPolicy } from "../connection/policy.ts";
 import { type CloseReason, ConnectionError, ProtocolError } from "../errors.ts";
 import { backoff, type BackoffOptions } from "../liveness/backoff.ts";
-import { isFinal } from "../protocol/close_codes.ts";
 import type { DrainNotice, Hello, SessionOffer } from "../protocol/protocol.ts";
 import type { Socket, Target } from "../transport/transport.ts";
+import { Absence } from "./absence.ts";
+import { isHopeless } from "./hopeless.ts";
 import { LastingConnection, type LastingOwner } from "./lasting_connection.ts";
 import { targetOf } from "./place.ts";
 
@@ -58,6 +59,8 @@ export interface RedialSetup<In, Out> {
   readonly signal: AbortSignal | undefined;
   /** Opens a socket. */
   dial(target: Target, signal: AbortSignal): Promise<Socket>;
+  /** Keeps the process alive, or no longer: a timer does not. */
+  hold?(on: boolean): void;
 }
 
 /** How much of the heartbeat's timeout a peer must be in question before a replacement is dialled. */
@@ -71,6 +74,7 @@ export class Redial<In, Out> implements LastingOwner<In, Out> {
   readonly #backoff: BackoffOptions;
   readonly #attempts: number;
   readonly #stableAfter: number;
+  readonly #absence: Absence;
   #connection: LastingConnection<In, Out> | undefined;
   /** Attempts in a row that came to nothing. */
   #failed = 0;
@@ -92,6 +96,7 @@ export class Redial<In, Out> implements LastingOwner<In, Out> {
     this.#policy = policy;
     this.#options = options;
     this.#backoff = { ...options, initial };
+    this.#absence = new Absence(setup.hold);
     // What is wrong with it is found now, not when the connection is lost.
     backoff(0, this.#backoff, () => 0);
     this.#attempts = count("connect", "reconnect.attempts", options.attempts ?? Infinity);
@@ -113,6 +118,7 @@ export class Redial<In, Out> implements LastingOwner<In, Out> {
     const { signal } = this.#setup;
     signal?.throwIfAborted();
     signal?.addEventListener("abort", this.#aborted);
+    this.#absence.begin();
     try {
       for (;;) {
         const error = await this.#round();
@@ -131,9 +137,14 @@ export class Redial<In, Out> implements LastingOwner<In, Out> {
   away(_connection: LastingConnection<In, Out>, reason: CloseReason): void {
     if (this.#policy.clock.now() - this.#attachedAt >= this.#stableAfter) this.#failed = 0;
     // One that is being dialled already will do.
+    this.#absence.begin();
     if (this.#dialling !== undefined) return;
     if (this.#failed++ >= this.#attempts) return this.#giveUp(reason);
     this.#dialAfter(this.#delay(reason));
+  }
+
+  referenced(on: boolean): void {
+    this.#absence.reference(on);
   }
 
   over(): void {
@@ -199,7 +210,7 @@ export class Redial<In, Out> implements LastingOwner<In, Out> {
       socket.abort();
       throw signal.reason;
     }
-    const greeting = new Promise<void>((resolve, reject) => {
+    await new Promise<void>((resolve, reject) => {
       const resumes = this.#connection?.session !== undefined;
       const keeper: ConnectionKeeper<In, Out> = {
         greeted: (_, hello) => this.#greeted(live, hello, resolve, reject),
@@ -217,7 +228,6 @@ export class Redial<In, Out> implements LastingOwner<In, Out> {
         resolve();
       }
     });
-    await greeting;
   }
 
   #offer(): SessionOffer {
@@ -265,6 +275,7 @@ export class Redial<In, Out> implements LastingOwner<In, Out> {
     this.#attachedAt = this.#policy.clock.now();
     // From now on its end is one: the round that made it may have a turn to go.
     this.#dialling = undefined;
+    this.#absence.end();
     connection.attach(live, received);
   }
 
@@ -340,16 +351,9 @@ export class Redial<In, Out> implements LastingOwner<In, Out> {
   /** Dials no more. */
   #stop(reason?: unknown): void {
     this.#over = true;
+    this.#absence.end();
     this.#cancel();
     this.#dialling?.abort(reason);
     this.#setup.signal?.removeEventListener("abort", this.#aborted);
   }
-}
-
-/** Whether trying again would end the same way. */
-function isHopeless(error: unknown): boolean {
-  if (!(error instanceof ConnectionError)) return true;
-  const { code, farewell } = error;
-  if (farewell !== undefined) return isFinal(farewell.code);
-  return code === "protocol-error" || code === "refused" || code === "heartbeat-forged";
 }

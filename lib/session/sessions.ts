@@ -63,7 +63,7 @@ export class Sessions<In, Out> {
 
   /** How many there are. */
   get size(): number {
-    return this.#sessions.size;
+    return this.#sessions.size + (this.#aborted ? 0 : this.#taking.size);
   }
 
   /** Those that a handler has, also while their clients are away. */
@@ -80,7 +80,10 @@ export class Sessions<In, Out> {
     if (taking !== undefined) return void taking.then(() => this.asked(live, offer));
     const known = this.#sessions.get(name);
     if (known !== undefined || this.#store === undefined) return this.#resume(live, offer, ticket, known);
-    const take = this.#take(name).finally(() => this.#taking.delete(name));
+    const take = this.#take(name).finally(() => {
+      this.#taking.delete(name);
+      this.#checkEmptied();
+    });
     this.#taking.set(name, take);
     void take.then(() => this.#resume(live, offer, ticket, this.#sessions.get(name)));
   }
@@ -94,6 +97,7 @@ export class Sessions<In, Out> {
 
   /** Begins to drain each of them, within `spread` ms. */
   leave(spread: number, notice: DrainNotice): void {
+    this.#tooLate = (connection) => connection.leave(0, notice);
     for (const connection of this.#sessions.values()) {
       connection.leave(this.#policy.clock.random() * spread, notice);
     }
@@ -101,7 +105,11 @@ export class Sessions<In, Out> {
 
   /** Ends all of them now. */
   abort(reason: unknown): void {
+    this.#tooLate = (connection) => connection.abort(reason);
     for (const connection of this.#sessions.values()) connection.abort(reason);
+    // A store that never answers must not keep a server that was told to stop at once.
+    this.#aborted = true;
+    this.#checkEmptied();
   }
 
   #begin(live: LiveConnection<In, Out>): void {
@@ -150,8 +158,16 @@ export class Sessions<In, Out> {
     const connection = this.#newConnection({ id: bytesOf(record.id), secret: record.secret }, record);
     this.#startWindow(connection);
     this.#atRest.add(connection);
+    this.#tooLate?.(connection);
   }
 
+  #checkEmptied(): void {
+    if (this.size === 0) this.#emptied();
+  }
+
+  #aborted = false;
+  /** What becomes of a session that comes from the store when the server has stopped. */
+  #tooLate: ((connection: LastingConnection<In, Out>) => void) | undefined;
   /** Sessions from the store whose handler has not been called yet. */
   readonly #atRest = new Set<LastingConnection<In, Out>>();
   /** Entries of the wheel, one for each session whose client is away. */
@@ -170,7 +186,7 @@ export class Sessions<In, Out> {
         this.#endWindow(connection);
         this.#atRest.delete(connection);
         this.#sessions.delete(name);
-        if (this.#sessions.size === 0) this.#emptied();
+        this.#checkEmptied();
       },
       ...(store !== undefined && { handOver: (record: SessionRecord) => store.put(record, this.#window) }),
     };

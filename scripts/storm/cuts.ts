@@ -10,7 +10,7 @@ import { seeded } from "../../lib/testing/seeded.ts";
 import { pause } from "../../tests/support/processes.ts";
 import { type Runtime, startServer } from "./child.ts";
 import { type Cut, CUTS, Relay } from "./relay.ts";
-import { HEARTBEAT, type ServerReport, Tally } from "./tally.ts";
+import { HEARTBEAT, padding, type ServerReport, Tally } from "./tally.ts";
 
 /** How much of a storm it is to be. */
 export interface StormOptions {
@@ -82,7 +82,7 @@ class Client {
       closeTimeout: 20_000,
       reconnect: { initial: 20, max: 250, stableAfter: 100, whenSuspect: this.#id % 2 === 0 },
     });
-    connection.onMessage = (message) => this.tally.take(Number(message));
+    connection.onMessage = (message) => this.tally.take(Number.parseInt(`${message}`));
     void connection.closed.then(({ code }) => {
       this.end = code;
       this.#over = true;
@@ -102,7 +102,7 @@ class Client {
       while (number > messages * (this.#done + 1) / (cuts + 1) + 1 && performance.now() < until) {
         await pause(5);
       }
-      void this.#connection.send(`${this.#id}:${number}`);
+      void this.#connection.send(`${this.#id}:${number}:${padding(this.#random)}`);
       if (this.#random() < 0.5) await pause(this.#random() * 20);
     }
   }

@@ -11,7 +11,7 @@
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { type Connection, frames, memoryStore, serve, type TcpAddress } from "../../mod.ts";
-import { HEARTBEAT, PLAIN_HEARTBEAT, type ServerReport, Tally } from "./tally.ts";
+import { HEARTBEAT, padding, PLAIN_HEARTBEAT, type ServerReport, Tally } from "./tally.ts";
 
 type Message = Uint8Array | string;
 
@@ -40,7 +40,7 @@ function answer(client: Client): void {
     const { connection } = client;
     if (connection.state === "closing" || connection.state === "closed") return;
     client.owed--;
-    void connection.send(`${++client.sent}`);
+    void connection.send(`${++client.sent}:${padding(Math.random)}`);
     answer(client);
   }, Math.random() * 20);
 }

@@ -10,6 +10,17 @@ export const HEARTBEAT = { interval: 300, timeout: 300 } as const;
 /** Of those whose server is just started anew. */
 export const PLAIN_HEARTBEAT = { interval: 5_000, timeout: 5_000 } as const;
 
+/** One message in so many is a long one. */
+const SELDOM = 50;
+
+/** Bytes that long messages have at most: they go in several pieces, and a cut finds them in the midst. */
+const LONG = 100_000;
+
+/** What is put behind the number of a message, so that not all are alike. */
+export function padding(random: () => number): string {
+  return "x".repeat(Math.floor(random() * (random() * SELDOM < 1 ? LONG : 100)));
+}
+
 /** Counts numbered messages, which should come as 1, 2, 3... */
 export class Tally {
   readonly #seen = new Set<number>();

@@ -7,7 +7,7 @@
 import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
 import { call, type Caller, until } from "../server/callers.ts";
 import { hasUlimit, type Program, start } from "../support/runtime.ts";
-import { check, note } from "./lab.ts";
+import { all, check, note } from "./lab.ts";
 
 /** Descriptors that the server may hold. */
 const DESCRIPTORS = 100;
@@ -33,7 +33,7 @@ async function report(program: Program): Promise<Report> {
  * Lets 150 callers meet a server with {@linkcode DESCRIPTORS}, of which `files` are in use for other things. Returns what
  * it says when all of them have come.
  */
-async function flood(options: object, files = 0): Promise<Report> {
+async function flood(name: string, options: object, files = 0): Promise<Report> {
   const args = [JSON.stringify(options), String(files)];
   const program = start(new URL("programs/limited.ts", import.meta.url), args, { descriptors: DESCRIPTORS });
   const callers: Caller[] = [];
@@ -62,7 +62,8 @@ async function flood(options: object, files = 0): Promise<Report> {
       return await caller.ask("?", 300);
     }, 2 * RECOVERY);
     note(
-      `${DESCRIPTORS} descriptors, 150 callers`,
+      22,
+      `${DESCRIPTORS} descriptors, 150 callers: ${name}`,
       `<= ${100 * SHARE} % of a core, new peer <= ${RECOVERY} ms`,
       `${Math.round(100 * felt.busy / felt.seconds)} %, ${Math.round(recovery)} ms`,
     );
@@ -80,17 +81,18 @@ async function flood(options: object, files = 0): Promise<Report> {
 if (!hasUlimit) console.log("skipped: there is no ulimit");
 else {
   check("callers beyond the descriptors harm nobody, and there is room again within 2.5 s", async () => {
-    const { connections } = await flood({}, 40);
-    assertLess(connections, DESCRIPTORS - 40, "there were enough of them");
-  });
-
-  check("a server that is told nothing leaves itself enough of them", async () => {
-    const { connections, refused, errors } = await flood({});
-    assertEquals([connections, refused, errors], [36, 114, 0]);
-  });
-
-  check("a limit below the descriptors keeps the server from ever running out", async () => {
-    const { connections, refused, errors } = await flood({ maxConnections: 30 });
-    assertEquals([connections, refused, errors], [30, 120, 0]);
+    await all(
+      flood("40 of them in use", {}, 40).then(({ connections }) =>
+        assertLess(connections, DESCRIPTORS - 40, "there were enough of them")
+      ),
+      // A server that is told nothing leaves itself enough of them.
+      flood("told nothing", {}).then(({ connections, refused, errors }) =>
+        assertEquals([connections, refused, errors], [36, 114, 0])
+      ),
+      // A limit below the descriptors keeps the server from ever running out.
+      flood("30 connections at most", { maxConnections: 30 }).then(({ connections, refused, errors }) =>
+        assertEquals([connections, refused, errors], [30, 120, 0])
+      ),
+    );
   });
 }

@@ -18,12 +18,12 @@ check("peers that are killed, send FIN or send RST leave nothing behind", async 
   await pause(INTERVAL);
   const before = await server.surplus();
 
-  const ways: [name: string, kind: string, codes: string[], go: (peers: Peers) => unknown][] = [
-    ["50 peers killed", "talking", ["closed", "reset"], (peers) => peers.kill("SIGKILL")],
-    ["50 FIN", "fin", ["closed"], (peers) => peers.report()],
-    ["50 RST", "rst", ["reset"], (peers) => peers.report()],
+  const ways: [row: number, name: string, kind: string, codes: string[], go: (peers: Peers) => unknown][] = [
+    [7, "50 peers killed", "talking", ["closed", "reset"], (peers) => peers.kill("SIGKILL")],
+    [5, "50 FIN", "fin", ["closed"], (peers) => peers.report()],
+    [6, "50 RST", "rst", ["reset"], (peers) => peers.report()],
   ];
-  for (const [name, kind, codes, go] of ways) {
+  for (const [row, name, kind, codes, go] of ways) {
     const peers = await startPeers(kind, server, 50);
     await pause(INTERVAL / 2);
     const observer = await Observer.watch(server.pid, peers.remotes);
@@ -31,7 +31,7 @@ check("peers that are killed, send FIN or send RST leave nothing behind", async 
     go(peers);
     await observer.gone(5 * RELEASE);
     const times = peers.remotes.map((remote) => (observer.of(remote).goneAt ?? Infinity) - since);
-    note(name, `released within ${RELEASE} ms`, span(times));
+    note(row, name, `released within ${RELEASE} ms`, span(times));
     // Those of the ways before may have had the same ports.
     const seen = (await server.report()).ended.slice(-50).filter(({ remote }) =>
       peers.remotes.includes(remote)
@@ -42,7 +42,7 @@ check("peers that are killed, send FIN or send RST leave nothing behind", async 
     for (const time of times) assertLessOrEqual(time, RELEASE);
   }
   const after = await server.surplus();
-  note("sockets left", "0", String(after - before));
+  note(5, "sockets left", "0", String(after - before));
   assertStrictEquals(after, before);
   assertUnharmed(await neighbours.report());
 });
@@ -61,11 +61,12 @@ check("1500 peers that come and go in every way leave nothing behind", async () 
   const growth = residentMemory(server.pid) - before;
   const { now, ended } = await server.report();
   note(
+    21,
     "1500 peers in turn",
     "0 left",
     `${now}, ${await server.surplus() - surplus} sockets (${Math.round(time)} ms)`,
   );
-  note("1500 peers in turn", "<= 32 MiB more", `${Math.round(growth / 1024 / 1024)} MiB`);
+  note(21, "1500 peers in turn", "<= 32 MiB more", `${Math.round(growth / 1024 / 1024)} MiB`);
 
   assertStrictEquals(now, 0);
   // One in five is gone so soon that the system may not even tell of it.
@@ -87,11 +88,12 @@ check("a server that is killed and started again has its 200 clients back", asyn
   const served = performance.now();
   const { now, ended } = await second.report();
   note(
+    26,
     "restart on the same port",
     "200 served within 4000 ms of listening",
     `${Math.round(served - listening)} ms`,
   );
-  note("restart on the same port", "start of the runtime included", `${Math.round(served - since)} ms`);
+  note(26, "restart on the same port", "start of the runtime included", `${Math.round(served - since)} ms`);
 
   assertStrictEquals(second.port, first.port);
   assertLessOrEqual(served - listening, 4_000);

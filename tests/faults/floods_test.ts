@@ -40,8 +40,8 @@ check("40 peers that never read cost bounded memory, and nobody else time", asyn
   clearInterval(timer);
   const { now, ended } = await server.report();
   const felt = await neighbours.report();
-  note("40 never read: memory", "<= 128 MiB more", `${Math.round((peak - before) / MIB)} MiB more`);
-  note("40 never read: neighbours", "p99 <= 150 ms, gap <= 650 ms", times(felt));
+  note(17, "40 never read: memory", "<= 128 MiB more", `${Math.round((peak - before) / MIB)} MiB more`);
+  note(17, "40 never read: neighbours", "p99 <= 150 ms, gap <= 650 ms", times(felt));
 
   assertStrictEquals(ended.filter(({ code }) => code === "write-stalled").length, 40);
   assertStrictEquals(now, 10);
@@ -62,11 +62,12 @@ check("a flood of heartbeats starves nobody and is not echoed", async () => {
   const growth = residentMemory(server.pid) - before;
   const felt = await neighbours.report();
   note(
+    18,
     "flood of heartbeats",
     "0 echoed, <= 96 MiB more",
     `${echoed} of ${Math.round(sent / MIB)} MiB echoed, ${Math.round(growth / MIB)} MiB more`,
   );
-  note("flood: neighbours", "p99 <= 150 ms, gap <= 650 ms", times(felt));
+  note(18, "flood: neighbours", "p99 <= 150 ms, gap <= 650 ms", times(felt));
 
   // Enough to be one: a server that stopped reading at once would pass all that follows.
   assertLessOrEqual(20 * MIB, sent);

@@ -6,6 +6,8 @@
  */
 
 import { test } from "node:test";
+import { appendFileSync, readFileSync } from "node:fs";
+import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { assertLessOrEqual, assertStrictEquals } from "@std/assert";
 import { noProc, Observer, socketsOf } from "../support/proc_net.ts";
@@ -33,12 +35,22 @@ export interface FaultServer extends Running {
   /** Whether it can drop a connection with RST. */
   readonly reset: boolean;
   /** How many connections it has, and how the others ended. */
-  report(): Promise<{ readonly now: number; readonly ended: readonly Ended[] }>;
+  report(): Promise<Report>;
   /**
    * How many sockets its process holds beyond those of its connections: the listener, the runtime's own, of which
    * some come with the first connection, and whatever was forgotten.
    */
   surplus(): Promise<number>;
+}
+
+/** What the server says of itself. */
+export interface Report {
+  readonly now: number;
+  readonly ended: readonly Ended[];
+  /** Callers turned away. */
+  readonly refused: number;
+  /** What its wall clock shows. */
+  readonly date: number;
 }
 
 /** How a connection of the server ended, by its own word. */
@@ -76,18 +88,36 @@ export interface Summary {
   readonly burst: number;
 }
 
-const PEERS = fileURLToPath(new URL("programs/peers.py", import.meta.url));
+/** The path of one of our programs. */
+export const program = (name: string): string =>
+  fileURLToPath(new URL(`programs/${name}`, import.meta.url));
 
-/** Starts the server under test, behind `prefix` (as `ip netns exec NAME`). */
+const PEERS = program("peers.py");
+
+/** How to start the server. */
+export interface ServerSetup {
+  readonly hostname?: string;
+  readonly port?: number;
+  /** What to put before the command, as `ip netns exec NAME`: it must end as the server's own process. */
+  readonly prefix?: readonly string[];
+  readonly protocol?: "raw" | "lines" | "frames";
+  /** Options for `serve()` besides. */
+  readonly options?: object;
+}
+
+/** Starts the server under test. */
 export async function startServer(
-  { hostname = "127.0.0.1", port = 0, prefix = [] }: {
-    readonly hostname?: string;
-    readonly port?: number;
-    readonly prefix?: readonly string[];
-  } = {},
+  { hostname = "127.0.0.1", port = 0, prefix = [], protocol = "raw", options: more = {} }: ServerSetup = {},
 ): Promise<FaultServer> {
-  const file = fileURLToPath(new URL("programs/server.ts", import.meta.url));
-  const options = JSON.stringify({ hostname, port, interval: INTERVAL, timeout: TIMEOUT });
+  const file = program("server.ts");
+  const options = JSON.stringify({
+    hostname,
+    port,
+    interval: INTERVAL,
+    timeout: TIMEOUT,
+    protocol,
+    options: more,
+  });
   const running = launch([...prefix, ...commandFor(file, [options])]);
   const told = await running.told<{ port: number; reset: boolean }>();
   const report: FaultServer["report"] = () => {
@@ -131,6 +161,16 @@ export async function startPeers(
   };
 }
 
+/** Has one exchange with the server, of a kind that `exchanges.py` knows, and resolves to what it found. */
+export async function exchange<T>(
+  kind: string,
+  { hostname, port }: { readonly hostname: string; readonly port: number },
+  argument = 1,
+): Promise<T> {
+  const running = launch(["python3", program("exchanges.py"), kind, hostname, String(port), String(argument)]);
+  return await running.told<T>();
+}
+
 /** Starts a server in Python that answers heartbeats `delay` milliseconds later. */
 export async function startAnsweringServer(delay: number): Promise<Running & { readonly port: number }> {
   const running = launch(["python3", PEERS, "server", "127.0.0.1", "0", "0", String(delay)]);
@@ -140,9 +180,8 @@ export async function startAnsweringServer(delay: number): Promise<Running & { r
 
 /** Starts the client whose callback can block, with `each` connections to every port. */
 export async function startClient(ports: readonly number[], each: number): Promise<Running> {
-  const file = fileURLToPath(new URL("programs/client.ts", import.meta.url));
   const running = launch(
-    commandFor(file, [JSON.stringify({ ports, each, interval: INTERVAL, timeout: TIMEOUT })]),
+    commandFor(program("client.ts"), [JSON.stringify({ ports, each, interval: INTERVAL, timeout: TIMEOUT })]),
   );
   await running.told();
   return running;
@@ -155,15 +194,31 @@ export function assertUnharmed(neighbours: Summary): void {
   assertLessOrEqual(neighbours.gap, INTERVAL + SLACK);
 }
 
+/** Waits for all, and then fails if one has: none is left running in the midst of it. */
+export async function all(...parts: readonly Promise<void>[]): Promise<void> {
+  const results = await Promise.allSettled(parts);
+  for (const result of results) if (result.status === "rejected") throw result.reason;
+}
+
+/** Seconds of processor time that `pid` has had so far. */
+export function processorTime(pid: number): number {
+  // After the name, which may have any character in it. Linux counts in hundredths.
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) /s, "").split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
 const skip = noProc || lacking("python3", "--version");
 if (skip) console.log(`skipped: ${skip}`);
 
-/** What was found, line by line: a fault, its bound, and what was measured. */
-const found: [string, string, string][] = [];
+/** What was found, line by line: the row of docs/faults.md, the fault, its bound, and what was measured. */
+const found: [row: number, fault: string, bound: string, measured: string][] = [];
+
+/** File to which what was found goes besides, if any: see table.mjs. */
+const log = process.env["HOLDFAST_FAULTS_LOG"];
 
 /** Notes what was measured, for the table. */
-export function note(fault: string, bound: string, measured: string): void {
-  found.push([fault, bound, measured]);
+export function note(row: number, fault: string, bound: string, measured: string): void {
+  found.push([row, fault, bound, measured]);
 }
 
 /** Declares a test, at whose end everything is killed that it has launched, and what it has noted is printed. */
@@ -174,11 +229,12 @@ export function check(name: string, body: () => Promise<void>): void {
     } finally {
       Observer.stopAll();
       await killAll();
-      const rows = found.splice(0);
-      const width = Math.max(0, ...rows.map(([fault]) => fault.length));
-      for (const [fault, bound, measured] of rows) {
-        console.log(`  ${fault.padEnd(width)}  ${bound}: ${measured}`);
+      const lines = found.splice(0);
+      const width = Math.max(0, ...lines.map(([, fault]) => fault.length));
+      for (const [row, fault, bound, measured] of lines) {
+        console.log(`  ${String(row).padStart(2)}  ${fault.padEnd(width)}  ${bound}: ${measured}`);
       }
+      if (log !== undefined) appendFileSync(log, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
     }
   });
 }

@@ -10,6 +10,7 @@ import { assertEquals, assertGreater, assertLess, assertLessOrEqual, assertStric
 import { Observer } from "../support/proc_net.ts";
 import { pause } from "../support/processes.ts";
 import {
+  all,
   BOUND,
   check,
   type FaultServer,
@@ -37,13 +38,14 @@ check(
   "nobody healthy is lost when the server is stopped, blocked or starved, or the client is blocked",
   async () => {
     await all(
-      absent("server stopped for 3.6 s", TIMEOUT + BOUND, (server) =>
+      absent(23, "server stopped for 3.6 s", TIMEOUT + BOUND, (server) =>
         Promise.resolve(async () => {
           server.kill("SIGSTOP");
           await pause(ABSENCE);
           server.kill("SIGCONT");
         })),
       absent(
+        23,
         "server and peers stopped for 3.6 s",
         TIMEOUT + BOUND,
         (server, peers) =>
@@ -58,14 +60,14 @@ check(
             for (const { kill } of peers) kill("SIGCONT");
           }),
       ),
-      absent("server's callback blocks for 6 s", TIMEOUT + BOUND, async (server) => {
+      absent(23, "server's callback blocks for 6 s", TIMEOUT + BOUND, async (server) => {
         const blocker = await startPeers("blocking", server, 1);
         return async () => {
           await blocker.report();
           await pause(BLOCK);
         };
       }),
-      absent("server starved for 5 s", BOUND, (server) =>
+      absent(24, "server starved for 5 s", BOUND, (server) =>
         Promise.resolve(async () => {
           for (const until = performance.now() + STARVATION; performance.now() < until;) {
             server.kill("SIGSTOP");
@@ -86,6 +88,7 @@ check(
  * @param prepare Resolves to what lets the server be away, which resolves when it is back.
  */
 async function absent(
+  row: number,
   fault: string,
   bound: number,
   prepare: (server: FaultServer, peers: readonly Peers[]) => Promise<() => Promise<void>>,
@@ -115,9 +118,9 @@ async function absent(
   const summaries = await Promise.all(healthy.map((peers) => peers.report()));
   const lost = summaries.reduce((sum, { lost }) => sum + lost, 0);
   const burst = Math.max(...summaries.map(({ burst }) => burst));
-  note(fault, "0 of 30 lost", `${lost} lost`);
-  note(fault, `dead peer gone <= ${bound} ms after it`, `${Math.round(goneAt - backAt)} ms`);
-  note(fault, "<= 3 beats at once", `${burst}`);
+  note(row, fault, "0 of 30 lost", `${lost} lost`);
+  note(row, fault, `dead peer gone <= ${bound} ms after it`, `${Math.round(goneAt - backAt)} ms`);
+  note(row, fault, "<= 3 beats at once", `${burst}`);
 
   assertStrictEquals(lost, 0);
   assertLessOrEqual(goneAt - backAt, bound);
@@ -151,15 +154,9 @@ async function blockedClient(): Promise<void> {
   const { ended } = await client.told<{ ended: { port: number; code: string }[] }>();
   const time = (observer.of(there).goneAt ?? Infinity) - backAt;
   const lost = ended.filter(({ port }) => port === healthy.port).length;
-  note(fault, "0 of 10 lost", `${lost} lost`);
-  note(fault, `dead server given up <= ${TIMEOUT + BOUND} ms after it`, `${Math.round(time)} ms`);
+  note(41, fault, "0 of 10 lost", `${lost} lost`);
+  note(41, fault, `dead server given up <= ${TIMEOUT + BOUND} ms after it`, `${Math.round(time)} ms`);
 
   assertEquals(ended, [{ port: dying.port, code: "heartbeat-timeout" }]);
   assertLessOrEqual(time, TIMEOUT + BOUND);
-}
-
-/** Waits for all, and then fails if one has: none is left running in the midst of it. */
-async function all(...parts: readonly Promise<void>[]): Promise<void> {
-  const results = await Promise.allSettled(parts);
-  for (const result of results) if (result.status === "rejected") throw result.reason;
 }

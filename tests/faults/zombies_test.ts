@@ -31,6 +31,7 @@ import {
 
 /** Peers that went wrong at some instant, and the latest at which they may be gone. */
 interface Zombies {
+  readonly row: number;
   readonly fault: string;
   readonly peers: Peers;
   readonly since: number;
@@ -76,6 +77,7 @@ async function haunt(
   const zombies: Zombies[] = [];
   stopped.kill("SIGSTOP");
   zombies.push({
+    row: 9,
     fault: "stopped",
     peers: stopped,
     since: performance.now(),
@@ -85,6 +87,7 @@ async function haunt(
   for (const { direction, source, peers } of cuts) {
     hosts!.cut(source, direction);
     zombies.push({
+      row: { both: 11, "to-server": 12, "to-client": 13 }[direction],
       fault: `black hole, ${direction}`,
       peers,
       since: performance.now(),
@@ -104,15 +107,15 @@ async function haunt(
   const queues = await Observer.watch(server.pid, stuck, true);
 
   await Promise.all([observer.gone(3 * BOUND), queues.gone(3 * BOUND)]);
-  for (const { fault, peers, since, bound } of zombies) {
+  for (const { row, fault, peers, since, bound } of zombies) {
     const times = peers.remotes.map((remote) => (observer.of(remote).goneAt ?? Infinity) - since);
-    note(fault, `gone after ${TIMEOUT}..${bound} ms`, span(times));
+    note(row, fault, `gone after ${TIMEOUT}..${bound} ms`, span(times));
   }
   // A peer that does not read is a zombie from the last byte on that its kernel took.
   const stalls = (peers: Peers) =>
     peers.remotes.map((remote) => (queues.of(remote).goneAt ?? Infinity) - queues.of(remote).movedAt);
-  note("never reads, is sent data", `gone after at most ${BOUND} ms`, span(stalls(deaf)));
-  note("never reads, and floods", `gone after at most ${BOUND} ms`, span(stalls(flooding)));
+  note(16, "never reads, is sent data", `gone after at most ${BOUND} ms`, span(stalls(deaf)));
+  note(16, "never reads, and floods", `gone after at most ${BOUND} ms`, span(stalls(flooding)));
 
   const all = [...silent, ...stuck];
   const left = tcpRows(server.pid).filter(({ local, remote }) =>
@@ -122,9 +125,9 @@ async function haunt(
   const surplus = await server.surplus();
   const felt = await neighbours.report<Summary>();
   const own = ended.filter(({ remote }) => stuck.includes(remote)).map(({ stuck }) => stuck);
-  note("never reads, as the server sees it", `gone after ${TIMEOUT}..${BOUND} ms`, span(own));
-  note("neighbours", "0 lost, p99 <= 150 ms, gap <= 650 ms", told(felt));
-  note("left in the kernel", server.reset ? "none" : "(no reset on this runtime)", `${left.length}`);
+  note(16, "never reads, as the server sees it", `gone after ${TIMEOUT}..${BOUND} ms`, span(own));
+  note(11, "neighbours", "0 lost, p99 <= 150 ms, gap <= 650 ms", told(felt));
+  note(11, "left in the kernel", server.reset ? "none" : "(no reset on this runtime)", `${left.length}`);
 
   for (const { peers, since, bound, code } of zombies) {
     for (const remote of peers.remotes) {
@@ -154,6 +157,7 @@ async function haunt(
   if (brief === undefined) return;
   const survivors = await brief.report<Summary>();
   note(
+    14,
     "black hole of 420 ms",
     "0 lost, answers <= 2000 ms",
     `${survivors.lost} lost, ${Math.round(survivors.max)} ms`,

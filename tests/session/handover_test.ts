@@ -143,3 +143,70 @@ test("A drain with a place to go to takes the session there", async () => {
   await it.clock.run(5_000);
   assertEquals([second.got, it.connection.remoteAddress], [["there"], at(8)]);
 });
+
+/** A store that takes its time to give a session away. */
+function slowStore(given: ReturnType<typeof world>, delay: number) {
+  const store = memoryStore(given.clock);
+  return {
+    put: store.put,
+    take: (id: string) =>
+      new Promise<Awaited<ReturnType<typeof store.take>>>((resolve) => {
+        given.clock.wakeAfter(delay, () => resolve(store.take(id)));
+      }),
+  };
+}
+
+test("A store may take its time; several who ask for the same session meanwhile get one", async () => {
+  const given = world();
+  const store = slowStore(given, 300);
+  const it = await sessionOf({ world: given, server: { resume: { store } } });
+  void it.handled[0]!.send("a");
+  await it.clock.run(100);
+  void it.handled[0]!.send("b");
+  const ticket = ticketOf(it.connection);
+  it.network.reset();
+  await it.clock.until(it.server.drain(), 5_000);
+  const second = await serving(given, { resume: { store } });
+  const thief = await comeBack(given, ticket, 1);
+  await it.clock.run(10_000);
+  assertEquals(thief.granted()?.resumed, true);
+  assertEquals(second.handled.length, 1);
+});
+
+test("A server that stops while its store gives it a session puts the session back", async () => {
+  const given = world();
+  const store = slowStore(given, 1_000);
+  const it = await sessionOf({
+    world: given,
+    server: { resume: { store } },
+    client: { reconnect: { initial: 100, max: 100, jitter: 0 } },
+  });
+  await it.clock.until(it.server.drain(), 5_000);
+  void it.connection.send("kept");
+  const second = await serving(given, { resume: { store } });
+  await it.clock.run(500);
+  const start = it.clock.now();
+  await it.clock.until(second.server.drain(), 20_000);
+  assertEquals([second.handled.length, it.clock.now() - start < 2_000], [0, true]);
+  const third = await serving(given, { resume: { store } });
+  await it.clock.run(5_000);
+  assertEquals([third.got, it.connection.state], [["kept"], "open"]);
+});
+
+test("A server that is aborted while its store gives it a session leaves nothing behind", async () => {
+  const given = world();
+  const store = slowStore(given, 1_000);
+  const it = await sessionOf({
+    world: given,
+    server: { resume: { store } },
+    client: { reconnect: { initial: 100, max: 100, jitter: 0 } },
+  });
+  await it.clock.until(it.server.drain(), 5_000);
+  const second = await serving(given, { resume: { store } });
+  await it.clock.run(500);
+  second.server.abort();
+  it.connection.abort();
+  await it.clock.until(second.server.closed, 1);
+  await it.clock.run(2_000);
+  assertEquals([it.clock.pending, [...second.server.connections]], [0, []]);
+});

@@ -403,3 +403,17 @@ test("connect() of a client that reconnects is given by the options alone", asyn
     connection.abort();
   }
 });
+
+test("Messages sent while the peer says goodbye wait for the next link, or are refused by policy", async () => {
+  for (const whileAway of ["keep", "refuse"] as const) {
+    const it = world();
+    const { got, handled } = await serving(it);
+    const connection = await dialled(it, { reconnect: { whileAway } });
+    it.network.shape({ delay: 50 });
+    void handled[0]!.close({ code: 4000 });
+    await it.clock.run(60);
+    const sent = connection.send("late").then(() => "accepted", () => "refused");
+    await it.clock.run(5_000);
+    assertEquals([await sent, got], whileAway === "keep" ? ["accepted", ["late"]] : ["refused", []]);
+  }
+});

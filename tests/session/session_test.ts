@@ -301,19 +301,38 @@ test("A handler that is slow holds the acknowledgements back, and in the end sen
   assertEquals([connection.state, connection.bufferedAmount], ["open", 0]);
 });
 
-test("Counts go on over all links, and count a message that is sent twice as often as it was", async () => {
+test("Counts go on over all links, and count each message once, however often it went", async () => {
   const { connection, network, clock, handled } = await sessionOf();
   for (let i = 0; i < 4; i++) {
     await connection.send("x");
     await clock.until(connection.flush());
+    network.cut();
+    await connection.send("again");
+    await clock.run(10);
     network.reset();
+    network.heal();
+    await connection.send("away");
     const away = connection.stats();
     await clock.run(10_000);
     assertGreater(connection.stats().bytesSent, away.bytesSent);
   }
-  assertEquals(connection.stats().messagesSent, 4);
-  assertEquals(handled[0]!.stats().messagesReceived, 4);
+  assertEquals(connection.stats().messagesSent, 12);
+  assertEquals(handled[0]!.stats().messagesReceived, 12);
   assertEquals(connection.stats().messagesReceived, 0);
+  connection.abort();
+  assertEquals(connection.stats().messagesSent, 12);
+});
+
+test("A server that closes says first what it has taken, and not what it threw away", async () => {
+  const it = await sessionOf({
+    answer: (_, connection) => {
+      void connection.close();
+      return new Promise(() => {});
+    },
+  });
+  for (const message of numbers(1, 3)) void it.connection.send(message);
+  const { code, unacknowledged } = await ended(it.connection, it.clock);
+  assertEquals([it.got, code, unacknowledged], [["1"], "closed", ["2", "3"]]);
 });
 
 test("unref() and ref() stay in force on the next link", async () => {

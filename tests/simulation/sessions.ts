@@ -52,7 +52,7 @@ async function play(world: World): Promise<void> {
   const network = memoryNetwork({
     clock: world.networkClock(lots.fork()),
     bufferBytes: lots.scale(pace.long ? 16_000 : 500, 64_000),
-    ...(lots.chance(0.3) && { split: (available: number) => splits.int(1, available) }),
+    ...(lots.chance(0.2) && { split: (available: number) => splits.int(1, available) }),
   });
   const net = new Net(network, world);
   const scene: SessionScene = {
@@ -70,7 +70,7 @@ async function play(world: World): Promise<void> {
   const site = new Site(scene, target, drawSessionSide(lots, pace, lots.fork()));
   await site.start();
   const guests: Guest[] = [];
-  for (let n = lots.pick([1, 1, 2, 2, 3]); n > 0; n--) {
+  for (let n = lots.pick([1, 1, 1, 2, 2, 3]); n > 0; n--) {
     const side = drawSessionSide(lots, pace, lots.fork());
     // Two connections of one process may talk to each other.
     const home = lots.chance(0.15) ? site.process : undefined;

@@ -37,9 +37,9 @@ export interface SessionPace {
 
 /** Draws the pace. */
 export function drawSessionPace(lots: Lots): SessionPace {
-  const interval = lots.scale(400, 3_000);
+  const interval = lots.scale(400, 2_000);
   return {
-    length: lots.scale(4_000, 16_000),
+    length: lots.scale(1_500, 8_000),
     interval,
     window: lots.chance(0.2) ? lots.scale(200, 4_000) : 60_000,
     storeDelay: lots.chance(0.4) ? lots.scale(1, 200) : 0,

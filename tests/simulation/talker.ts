@@ -43,8 +43,8 @@ export function drawTalk(lots: Lots, { length, long }: SessionPace, serves: bool
   return {
     form: lots.pick(["callback", "iterator"]),
     hold: lots.chance(0.3) ? lots.scale(1, length / 30) : 0,
-    every: lots.chance(0.75) ? lots.scale(length / 40, length / 4) : Infinity,
-    burst: lots.chance(0.3) ? lots.int(2, 20) : 1,
+    every: lots.chance(0.75) ? lots.scale(length / 16, length / 3) : Infinity,
+    burst: lots.chance(0.4) ? lots.int(2, 20) : 1,
     size: lots.scale(1, lots.chance(0.2) ? 3_000 : 100),
     big: long && lots.chance(0.5) ? lots.int(65_400, 90_000) : 0,
     text: lots.chance(0.5),

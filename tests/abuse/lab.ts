@@ -1,0 +1,234 @@
+/**
+ * Abuses servers, and watches what becomes of them and of their friends.
+ *
+ * @module
+ */
+
+import { readdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { connect, type Connection, detectTransport, frames, json, lines, type Protocol, raw } from "../../mod.ts";
+import { certificates } from "../support/certificates.ts";
+import { launch, pause, type Running } from "../support/processes.ts";
+import { commandFor } from "../support/runtime.ts";
+import type { Transport } from "../../lib/transport/transport.ts";
+import { type Deeds, type Health, KEY, type Orders, TOKEN, type Victim } from "./setting.ts";
+
+/** How slow the slowest answer but one in a hundred may be for a friend, in milliseconds. */
+export const SLOWEST_ANSWER = 150;
+/** By how much memory may have grown in the end. */
+export const MEMORY = 32 << 20;
+/** How long the server may take to be rid of those who have gone: its longest deadline, and what a busy machine adds. */
+export const AFTERMATH = 8_000;
+
+/** What a friend asks, at what pace, in milliseconds. */
+const PACE = 40;
+/** An answer that takes longer than this is none. */
+const NO_ANSWER = 10_000;
+
+type AnyConnection = Connection<unknown, unknown>;
+
+/** A client that does nothing wrong. */
+class Friend {
+  readonly tongue: string;
+  readonly #connection: AnyConnection;
+  readonly #times: number[] = [];
+  #count = 0;
+  #answer: ((message: string) => void) | undefined;
+  #over = false;
+  /** What went wrong. */
+  fault: string | undefined;
+  readonly #talking: Promise<void>;
+
+  private constructor(tongue: string, connection: AnyConnection) {
+    this.tongue = tongue;
+    this.#connection = connection;
+    let rest = "";
+    connection.onMessage = (message) => {
+      if (tongue !== "raw") return this.#answer?.(String(message));
+      // Chunks have no borders that mean anything.
+      rest += new TextDecoder().decode(message as Uint8Array);
+      for (let end = rest.indexOf(";"); end >= 0; end = rest.indexOf(";")) {
+        this.#answer?.(rest.slice(0, end + 1));
+        rest = rest.slice(end + 1);
+      }
+    };
+    void connection.closed.then((reason) => {
+      if (!this.#over) this.fault ??= `was ended: ${reason.message} (${reason.code})`;
+      this.#answer?.("");
+    });
+    this.#talking = this.#talk();
+  }
+
+  static async greet({ tongue, port }: Victim, secured: Transport): Promise<Friend> {
+    const protocols: Record<string, Protocol<never>> = {
+      raw: raw({ token: TOKEN }) as never,
+      lines: lines() as never,
+      frames: frames() as never,
+      keyed: frames({ key: KEY }) as never,
+      json: json() as never,
+      proxied: lines() as never,
+      tls: lines() as never,
+    };
+    const connection = await connect({ hostname: "127.0.0.1", port }, {
+      protocol: protocols[tongue] as unknown as Protocol<unknown>,
+      heartbeat: { interval: 2_000, timeout: 10_000 },
+      ...(tongue === "tls" && { transport: secured }),
+      ...((tongue === "frames" || tongue === "keyed") && { resume: true, reconnect: false as never }),
+    });
+    // A line like any other, for the server to read first.
+    if (tongue === "proxied") void connection.send("PROXY TCP4 192.0.2.7 192.0.2.1 7 8");
+    return new Friend(tongue, connection);
+  }
+
+  /** How long each answer took since the last look. */
+  times(): number[] {
+    return this.#times.splice(0);
+  }
+
+  async leave(): Promise<void> {
+    this.#over = true;
+    await this.#talking;
+    await this.#connection.close();
+  }
+
+  async #talk(): Promise<void> {
+    while (!this.#over && this.fault === undefined) {
+      await this.#ask(`friend ${++this.#count};`);
+      await pause(PACE);
+    }
+  }
+
+  async #ask(question: string): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const answered = new Promise<string>((resolve) => {
+      this.#answer = resolve;
+      timer = setTimeout(() => resolve("nothing"), NO_ANSWER);
+    });
+    const start = performance.now();
+    void this.#connection.send(question).catch(() => {});
+    const answer = await answered;
+    clearTimeout(timer);
+    this.#answer = undefined;
+    if (answer === question) this.#times.push(performance.now() - start);
+    else if (!this.#over) this.fault ??= `asked ${question} and heard ${answer}`;
+  }
+}
+
+/** Servers, their friends, and those who attack them. */
+export class Lab {
+  readonly victims: readonly Victim[];
+  /** Names of what can be done to them. */
+  readonly assaults: readonly string[];
+  readonly #server: Running;
+  readonly #attackers: Running;
+  readonly #friends: readonly Friend[];
+
+  private constructor(
+    server: Running,
+    victims: readonly Victim[],
+    attackers: Running,
+    assaults: readonly string[],
+    friends: readonly Friend[],
+  ) {
+    this.#server = server;
+    this.victims = victims;
+    this.#attackers = attackers;
+    this.assaults = assaults;
+    this.#friends = friends;
+  }
+
+  /** Starts all of them, with `each` friends of each server. */
+  static async open(each = 1): Promise<Lab> {
+    const { authority, server: identity } = await certificates();
+    const { certificate, key } = identity;
+    const server = launch(withGarbageCollector(program("server.ts"), JSON.stringify({ certificate, key })));
+    const { victims } = await server.told<{ victims: Victim[] }>();
+    const attackers = launch(commandFor(program("attackers.ts"), []));
+    const { assaults } = await attackers.told<{ assaults: string[] }>();
+    const secured = securedBy(await detectTransport(), authority.certificate);
+    const friends: Friend[] = [];
+    for (const victim of victims) {
+      for (let i = 0; i < each; i++) friends.push(await Friend.greet(victim, secured));
+    }
+    return new Lab(server, victims, attackers, assaults, friends);
+  }
+
+  /** How many friends there are. */
+  get friends(): number {
+    return this.#friends.length;
+  }
+
+  /** Has the servers attacked, and says what the attackers have done so far. */
+  async attack(orders: Omit<Orders, "victims">): Promise<Deeds> {
+    this.#attackers.tell(JSON.stringify({ ...orders, victims: this.victims }));
+    return await this.#attackers.told<Deeds>();
+  }
+
+  /** How long friends waited for answers since the last look, the shortest first, in milliseconds. */
+  times(): number[] {
+    return this.#friends.flatMap((friend) => friend.times()).sort((a, b) => a - b);
+  }
+
+  /** What friends have to complain of. */
+  complaints(): string[] {
+    return this.#friends.flatMap(({ tongue, fault }) => fault === undefined ? [] : [`${tongue}: ${fault}`]);
+  }
+
+  async health(what: "health" | "rest" | "break" = "health"): Promise<Health & { descriptors: number }> {
+    this.#server.tell(what);
+    const health = await this.#server.told<Health>();
+    return { ...health, descriptors: readdirSync(`/proc/${this.#server.pid}/fd`).length };
+  }
+
+  /**
+   * Waits until only friends are left and memory has had time to come back: for `enough`, and at most
+   * {@linkcode AFTERMATH}. Returns what it was at its best.
+   */
+  async settled(enough: (health: Health & { descriptors: number }) => boolean) {
+    const until = performance.now() + AFTERMATH;
+    for (;;) {
+      const health = await this.health("rest");
+      if (enough(health) || performance.now() > until) return health;
+      await pause(300);
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#friends.map((friend) => friend.leave()));
+    for (const running of [this.#server, this.#attackers]) {
+      running.closeInput();
+      await running.ended();
+    }
+  }
+}
+
+/** Connections and sessions, over all servers. */
+export function heldBy({ servers }: Health): number {
+  return Object.values(servers).reduce((sum, { now, held }) => sum + Math.max(now, held), 0);
+}
+
+/** The value below which `share` of `sorted` are; 0 of none. */
+export function percentile(sorted: readonly number[], share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+}
+
+function program(name: string): string {
+  return fileURLToPath(new URL(`programs/${name}`, import.meta.url));
+}
+
+/** The command of a program that may tidy its memory when it is told to. */
+function withGarbageCollector(file: string, argument: string): string[] {
+  const [runtime, ...rest] = commandFor(file, [argument]);
+  if (rest[0] !== "run") return [runtime, "--expose-gc", ...rest];
+  // Bun has it anyway.
+  return rest.includes("--no-lock") ? [runtime, "run", "--v8-flags=--expose-gc", ...rest.slice(1)] : [runtime, ...rest];
+}
+
+/** Dials over TLS, and trusts `ca` alone. */
+function securedBy(transport: Transport, ca: string): Transport {
+  return {
+    name: transport.name,
+    capabilities: transport.capabilities,
+    connect: (target, options) => transport.connect(target, { ...options, tls: { ca } }),
+  };
+}
