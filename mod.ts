@@ -1,5 +1,5 @@
 /**
- * Connections that last: TCP and Unix-socket servers and clients with heartbeats, on Deno, Bun and Node.
+ * Connections that last: TCP, TLS and Unix-socket servers and clients with heartbeats, on Deno, Bun and Node.
  *
  * @module
  */
