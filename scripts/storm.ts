@@ -6,7 +6,8 @@
  *     npm run storm -- --server-runtime deno   with the server on another runtime
  *
  * The first must lose nothing, double nothing and keep the order. In the second no more than a quarter of the clients may
- * come back within the same 100 ms, and all of them within twice the longest delay. It fails if a bound is broken.
+ * come back within the same 100 ms, and all of them within twice the longest delay from when the server listens again. It
+ * fails if a bound is broken. On a busy machine both ends stumble, and what was spread comes in heaps.
  *
  * A server that is killed takes its sessions with it, since the store has only what a drain puts there: so in the first
  * storm the server is drained into a store, and another takes over, but it is not killed.
@@ -68,12 +69,12 @@ async function beCut(): Promise<string[]> {
     `${clients} clients on ${OWN}, ${messages} messages each way, ${cuts} cuts each; server on ${runtime}; seed ${seed}`,
   );
   const report = await storm(options, (progress) => console.log(`  ${progress}`));
-  const { lost, twice, disordered, expected, connections, seconds, ends } = report;
+  const { lost, twice, disordered, expected, sent, connections, seconds, ends } = report;
   const done = Object.values(report.cuts).reduce((sum, count) => sum + count, 0);
   console.log(`cuts: ${done} (${tellAll(report.cuts)}), connections: ${connections}`);
   console.log(`ends: ${tellAll(ends)}`);
   console.log(
-    `messages: ${expected}, lost: ${lost}, twice: ${twice}, out of order: ${disordered}; ${
+    `messages: ${sent} of ${expected}, lost: ${lost}, twice: ${twice}, out of order: ${disordered}; ${
       seconds.toFixed(1)
     } s`,
   );
@@ -81,6 +82,7 @@ async function beCut(): Promise<string[]> {
     ...(lost === 0 ? [] : [`${lost} messages are lost`]),
     ...(twice === 0 ? [] : [`${twice} messages came twice`]),
     ...(disordered === 0 ? [] : [`${disordered} messages came out of order`]),
+    ...(sent === expected ? [] : [`${expected - sent} messages could not be sent within ${values.limit} s`]),
     ...(done === clients * cuts ? [] : [`${done} cuts were made, and not ${clients * cuts}`]),
   ];
 }
@@ -102,7 +104,9 @@ async function comeBack(): Promise<string[]> {
   return [
     ...(back === clients ? [] : [`${clients - back} did not come back`]),
     ...(share <= 25 ? [] : [`${share.toFixed(1)} % came back within 100 ms`]),
-    ...(lastAt <= 2 * cap ? [] : [`the last came back after ${Math.round(lastAt)} ms`]),
+    ...(lastAt - listeningAt <= 2 * cap
+      ? []
+      : [`the last came back ${Math.round(lastAt - listeningAt)} ms later`]),
   ];
 }
 

@@ -63,6 +63,11 @@ export class Inbox<In> implements AsyncIterator<In, undefined> {
     return this.#messages.length - this.#head;
   }
 
+  /** Whether no more is taken. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
   /** Bytes that wait. */
   get bytes(): number {
     return this.#bytes;

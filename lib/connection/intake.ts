@@ -30,6 +30,9 @@ export interface IntakeOwner<In> {
   break(code: "too-many-messages" | "heartbeat-forged", cause?: unknown): void;
 }
 
+/** Stops a wire amid a chunk of which nobody wants the rest: half a million empty lines take their time to decode. */
+const ENOUGH = /* @__PURE__ */ new Error("The connection has ended");
+
 /** The receiving side of one connection. */
 export class Intake<In> implements WireEvents<In> {
   readonly #wire: Wire<In, never>;
@@ -63,7 +66,7 @@ export class Intake<In> implements WireEvents<In> {
 
   message(message: In, size: number): void {
     const owner = this.#owner;
-    if (owner.over) return;
+    if (owner.over) throw ENOUGH;
     this.alive = true;
     this.#counts.messagesReceived++;
     if (this.#rate?.take(owner.lastHeardAt) === false) owner.break("too-many-messages");
@@ -71,14 +74,14 @@ export class Intake<In> implements WireEvents<In> {
   }
 
   ping(payload?: Uint8Array): void {
-    if (this.#owner.over) return;
+    if (this.#owner.over) throw ENOUGH;
     this.alive = true;
     this.#owner.pinged(payload);
   }
 
   pong(payload?: Uint8Array, asked = true, proof?: Uint8Array): void {
     const owner = this.#owner, now = owner.lastHeardAt;
-    if (owner.over) return;
+    if (owner.over) throw ENOUGH;
     if (this.#key === undefined) return owner.answered(now, asked);
     if (!asked) return owner.break("heartbeat-forged");
     this.#proving++;

@@ -161,9 +161,9 @@ export class LastingConnection<In, Out>
     return this.#linked;
   }
 
-  /** Whether the peer has said that it is done. */
+  /** Whether the peer has said that it is done, and not only answered that the session goes elsewhere. */
   get done(): boolean {
-    return this.#peerDone;
+    return this.#peerDone && !this.#handedOver;
   }
 
   /** Whether it is being handed over to another process. */
@@ -432,7 +432,8 @@ export class LastingConnection<In, Out>
   // What the link tells.
 
   push(message: In, size: number): void {
-    if (this.#frozen || this.#state === "closing" || this.#state === "closed") return;
+    // What is thrown away does not count: the peer keeps it, and tells its sender.
+    if (this.#frozen || this.#inbox.ended || this.#state === "closing" || this.#state === "closed") return;
     if (this.#again > 0) {
       this.#again--;
       return;

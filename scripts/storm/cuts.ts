@@ -29,8 +29,10 @@ export interface StormOptions {
 
 /** What came of it. */
 export interface StormReport {
-  /** Messages that were to arrive, both ways together. */
+  /** Messages that were to be sent, both ways together. */
   readonly expected: number;
+  /** Those that were: fewer, if the time was over before. */
+  readonly sent: number;
   readonly lost: number;
   readonly twice: number;
   readonly disordered: number;
@@ -51,6 +53,8 @@ class Client {
   readonly tally = new Tally();
   readonly cuts: Record<Cut, number> = { "reset": 0, "end": 0, "black hole": 0 };
   #done = 0;
+  /** Messages that it sent. */
+  sent = 0;
   #connection!: Connection<Message, Message>;
   #relay!: Relay;
   end = "";
@@ -80,7 +84,13 @@ class Client {
       timeout: 1_000,
       handshakeTimeout: 1_000,
       closeTimeout: 20_000,
-      reconnect: { initial: 20, max: 250, stableAfter: 100, whenSuspect: this.#id % 2 === 0 },
+      reconnect: {
+        initial: 20,
+        max: 250,
+        stableAfter: 100,
+        whenSuspect: this.#id % 2 === 0,
+        waitForFirst: true,
+      },
     });
     connection.onMessage = (message) => this.tally.take(Number.parseInt(`${message}`));
     void connection.closed.then(({ code }) => {
@@ -102,6 +112,7 @@ class Client {
       while (number > messages * (this.#done + 1) / (cuts + 1) + 1 && performance.now() < until) {
         await pause(5);
       }
+      this.sent = number;
       void this.#connection.send(`${this.#id}:${number}:${padding(this.#random)}`);
       if (this.#random() < 0.5) await pause(this.#random() * 20);
     }
@@ -166,10 +177,11 @@ function reportOf(
     connections += client.connections;
   }
   for (const [code, count] of Object.entries(far.ends)) ends[`server ${code}`] = count;
-  const expected = 2 * wanted * messages;
+  const sent = far.sent + clients.reduce((sum, { sent }) => sum + sent, 0);
   return {
-    expected,
-    lost: expected - near.count - far.count,
+    expected: 2 * wanted * messages,
+    sent,
+    lost: sent - near.count - far.count,
     twice: near.twice + far.twice,
     disordered: near.disordered + far.disordered,
     cuts,

@@ -68,7 +68,7 @@ export async function restart({ clients, cap, runtime }: RestartOptions): Promis
   const { server } = await startServer(runtime, { port });
   const listeningAt = performance.now() - killedAt;
   try {
-    while (backAt.length < clients && performance.now() - killedAt < 3 * cap) await pause(20);
+    while (backAt.length < clients && performance.now() - killedAt < listeningAt + 3 * cap) await pause(20);
   } finally {
     for (const connection of connections) connection.abort();
     server.kill("SIGKILL");

@@ -85,7 +85,8 @@ for await (const line of createInterface({ input: process.stdin })) {
     const total = new Tally();
     for (const { tally } of clients.values()) total.add(tally);
     const { count, twice, disordered } = total;
-    const report: ServerReport = { clients: clients.size, count, twice, disordered, sessions, ends };
+    const sent = [...clients.values()].reduce((sum, { sent }) => sum + sent, 0);
+    const report: ServerReport = { clients: clients.size, sent, count, twice, disordered, sessions, ends };
     console.log(JSON.stringify(report));
   }
 }

@@ -11,7 +11,7 @@ export const HEARTBEAT = { interval: 300, timeout: 300 } as const;
 export const PLAIN_HEARTBEAT = { interval: 5_000, timeout: 5_000 } as const;
 
 /** One message in so many is a long one. */
-const SELDOM = 50;
+const SELDOM = 500;
 
 /** Bytes that long messages have at most: they go in several pieces, and a cut finds them in the midst. */
 const LONG = 100_000;
@@ -55,6 +55,8 @@ export class Tally {
 /** What the server tells at the end. */
 export interface ServerReport {
   readonly clients: number;
+  /** Messages that it sent. */
+  readonly sent: number;
   readonly count: number;
   readonly twice: number;
   readonly disordered: number;

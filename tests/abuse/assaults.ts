@@ -5,9 +5,10 @@
  */
 
 import fc from "fast-check";
-import { Caller, pause } from "./caller.ts";
+import { detectTransport } from "../../lib/transport/detect.ts";
+import { Caller, deeds, pause } from "./caller.ts";
 import { clientHello } from "./client_hello.ts";
-import { type Tongue, TOKEN, type Victim } from "./setting.ts";
+import { TOKEN, type Tongue, type Victim } from "./setting.ts";
 import { almostRightStream, cuts, greeting, joined, noise, rightStream, speaker } from "./streams.ts";
 import { splitAt, text } from "../support/feed.ts";
 
@@ -73,14 +74,20 @@ function repeated(bytes: Uint8Array, size = 8 << 10): Uint8Array {
 }
 
 /** What floods a server that speaks so. */
-function floodOf(tongue: Tongue, kind: "pings" | "tiny" | "empty" | "large", random: () => number): Uint8Array {
+function floodOf(
+  tongue: Tongue,
+  kind: "pings" | "tiny" | "empty" | "large",
+  random: () => number,
+): Uint8Array {
   if (!speaksFrames(tongue)) {
     const lines = { pings: "PING\n", tiny: "x\n", empty: "\n", large: `${"x".repeat(4_000)}\n` };
     return repeated(text(tongue === "raw" && kind === "pings" ? TOKEN : lines[kind]), 16 << 10);
   }
   const say = speaker();
   if (kind === "pings") return joined(Array.from({ length: 200 }, () => say.ping()));
-  if (kind === "large") return say.data(tongue === "json" ? `"${"x".repeat(30_000)}"` : new Uint8Array(30_000));
+  if (kind === "large") {
+    return say.data(tongue === "json" ? `"${"x".repeat(30_000)}"` : new Uint8Array(30_000));
+  }
   const pieces = random() < 0.3 && tongue !== "json";
   if (pieces) return repeated(say.piece(Uint8Array.of(1)));
   return repeated(say.data(tongue === "json" ? "0" : kind === "empty" ? "" : "x"));
@@ -183,7 +190,8 @@ export const ASSAULTS: Readonly<Record<string, Assault>> = {
       const bytes = (length: number) => Uint8Array.from({ length }, () => random() * 256);
       const received = random() < 0.5 ? 0 : Math.floor(random() * 2 ** 52);
       let ticket = { id: bytes(8), secret: bytes(16) };
-      await caller.write(greeting(tongue === "keyed", { resumed: true, ticket, received, window: 0 }));
+      const first = { resumed: true, ticket, received, window: 0 };
+      await caller.write(greeting(tongue === "keyed", random() < 0.3 ? { ...first, resumed: false } : first));
       await caller.heard(80, 200);
       if (random() < 0.5) return;
       // The session that was given instead, with what must not be known of it, or too much received of it.
@@ -192,7 +200,7 @@ export const ASSAULTS: Readonly<Record<string, Assault>> = {
       const right = random() < 0.5;
       ticket = { id: hello.slice(41, 49), secret: right ? hello.slice(49, 65) : bytes(16) };
       caller.reset();
-      const again = await Caller.open(victim(means).port);
+      const again = await Caller.open(means.victim.port);
       if (again === undefined) return;
       const more = right ? 1 + Math.floor(random() * 9) : 0;
       await again.write(
@@ -211,8 +219,23 @@ export const ASSAULTS: Readonly<Record<string, Assault>> = {
       if (random() < 0.5) await caller.write(means.draw(noise));
       if (random() < 0.3) await caller.thrownOut(Math.min(left(means.until), 1_500));
     }),
-};
 
-function victim({ victim }: Means): Victim {
-  return victim;
-}
+  "bad language in TLS": async (means) => {
+    const { victim: { tongue, port }, random, draw } = means;
+    if (tongue !== "tls") return pause(left(means.until));
+    const transport = await detectTransport();
+    const socket = await transport.connect({ hostname: "127.0.0.1", port }, { tls: { insecure: true } })
+      .catch(() => undefined);
+    if (socket === undefined) return pause(20);
+    deeds.connections++;
+    let open = true;
+    const closed = new Promise<void>((resolve) =>
+      socket.start({ data() {}, written() {}, end() {}, close: () => resolve(open = false as never) })
+    );
+    const bytes = random() < 0.5 ? draw(noise) : draw(almostRightStream("lines")).rest;
+    for (const piece of splitAt(bytes, draw(cuts))) if (open) socket.write(piece);
+    if (random() < 0.3) socket.shutdown();
+    if (random() < 0.5) await Promise.race([closed, pause(50)]);
+    socket.abort();
+  },
+};

@@ -31,7 +31,9 @@ export class Caller {
     socket.on("data", (chunk: Uint8Array) => {
       deeds.bytesReceived += chunk.length;
       this.#received += chunk.length;
-      if (this.#first.length < 300) this.#first = Uint8Array.from([...this.#first, ...chunk.subarray(0, 300)]);
+      if (this.#first.length < 300) {
+        this.#first = Uint8Array.from([...this.#first, ...chunk.subarray(0, 300)]);
+      }
       this.#wake();
     });
     socket.on("drain", () => this.#wake());

@@ -6,7 +6,16 @@
 
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { connect, type Connection, detectTransport, frames, json, lines, type Protocol, raw } from "../../mod.ts";
+import {
+  connect,
+  type Connection,
+  detectTransport,
+  frames,
+  json,
+  lines,
+  type Protocol,
+  raw,
+} from "../../mod.ts";
 import { certificates } from "../support/certificates.ts";
 import { launch, pause, type Running } from "../support/processes.ts";
 import { commandFor } from "../support/runtime.ts";
@@ -15,6 +24,8 @@ import { type Deeds, type Health, KEY, type Orders, TOKEN, type Victim } from ".
 
 /** How slow the slowest answer but one in a hundred may be for a friend, in milliseconds. */
 export const SLOWEST_ANSWER = 150;
+/** The same while nothing happens, at most: a machine that is busier than that says nothing of ours. */
+export const CALM = 50;
 /** By how much memory may have grown in the end. */
 export const MEMORY = 32 << 20;
 /** How long the server may take to be rid of those who have gone: its longest deadline, and what a busy machine adds. */
@@ -59,9 +70,9 @@ class Friend {
     this.#talking = this.#talk();
   }
 
-  static async greet({ tongue, port }: Victim, secured: Transport): Promise<Friend> {
+  static async greet({ tongue, port }: Victim, plain: Transport, ca: string): Promise<Friend> {
     const protocols: Record<string, Protocol<never>> = {
-      raw: raw({ token: TOKEN }) as never,
+      raw: raw({ token: TOKEN, match: "anywhere" }) as never,
       lines: lines() as never,
       frames: frames() as never,
       keyed: frames({ key: KEY }) as never,
@@ -72,11 +83,10 @@ class Friend {
     const connection = await connect({ hostname: "127.0.0.1", port }, {
       protocol: protocols[tongue] as unknown as Protocol<unknown>,
       heartbeat: { interval: 2_000, timeout: 10_000 },
-      ...(tongue === "tls" && { transport: secured }),
+      ...(tongue === "tls" && { tls: { ca } }),
+      ...(tongue === "proxied" && { transport: proxied(plain) }),
       ...((tongue === "frames" || tongue === "keyed") && { resume: true, reconnect: false as never }),
     });
-    // A line like any other, for the server to read first.
-    if (tongue === "proxied") void connection.send("PROXY TCP4 192.0.2.7 192.0.2.1 7 8");
     return new Friend(tongue, connection);
   }
 
@@ -145,10 +155,10 @@ export class Lab {
     const { victims } = await server.told<{ victims: Victim[] }>();
     const attackers = launch(commandFor(program("attackers.ts"), []));
     const { assaults } = await attackers.told<{ assaults: string[] }>();
-    const secured = securedBy(await detectTransport(), authority.certificate);
+    const plain = await detectTransport();
     const friends: Friend[] = [];
     for (const victim of victims) {
-      for (let i = 0; i < each; i++) friends.push(await Friend.greet(victim, secured));
+      for (let i = 0; i < each; i++) friends.push(await Friend.greet(victim, plain, authority.certificate));
     }
     return new Lab(server, victims, attackers, assaults, friends);
   }
@@ -167,6 +177,13 @@ export class Lab {
   /** How long friends waited for answers since the last look, the shortest first, in milliseconds. */
   times(): number[] {
     return this.#friends.flatMap((friend) => friend.times()).sort((a, b) => a - b);
+  }
+
+  /** How slow the slowest answer but one in a hundred is while nobody attacks. */
+  async calm(): Promise<number> {
+    this.times();
+    await pause(1_000);
+    return percentile(this.times(), 0.99);
   }
 
   /** What friends have to complain of. */
@@ -221,14 +238,20 @@ function withGarbageCollector(file: string, argument: string): string[] {
   const [runtime, ...rest] = commandFor(file, [argument]);
   if (rest[0] !== "run") return [runtime, "--expose-gc", ...rest];
   // Bun has it anyway.
-  return rest.includes("--no-lock") ? [runtime, "run", "--v8-flags=--expose-gc", ...rest.slice(1)] : [runtime, ...rest];
+  return rest.includes("--no-lock")
+    ? [runtime, "run", "--v8-flags=--expose-gc", ...rest.slice(1)]
+    : [runtime, ...rest];
 }
 
-/** Dials over TLS, and trusts `ca` alone. */
-function securedBy(transport: Transport, ca: string): Transport {
+/** Speaks for its caller first, as a proxy does. */
+function proxied(transport: Transport): Transport {
   return {
     name: transport.name,
     capabilities: transport.capabilities,
-    connect: (target, options) => transport.connect(target, { ...options, tls: { ca } }),
+    async connect(target, options) {
+      const socket = await transport.connect(target, options);
+      socket.write(new TextEncoder().encode("PROXY TCP4 192.0.2.7 192.0.2.1 7 8\r\n"));
+      return socket;
+    },
   };
 }

@@ -98,9 +98,12 @@ async function run(places: readonly Place[], messages = MESSAGES, pieceBytes?: n
   );
   const reconnect = { initial: 20, max: 100, waitForFirst: true };
   let client: Connection<Message, Message> | undefined;
-  away.after(0, () =>
-    void connect<Message, Message>(where, { ...optionsOf(away), resume: true, reconnect, timeout: 250 })
-      .then((connection) => talk(away, client = connection, taken.client)));
+  away.after(
+    0,
+    () =>
+      void connect<Message, Message>(where, { ...optionsOf(away), resume: true, reconnect, timeout: 250 })
+        .then((connection) => talk(away, client = connection, taken.client)),
+  );
   const all = messages.length;
   await world.run(LIMIT, () => taken.client.length >= all && taken.server.length >= all && world.now > 450);
   // Acknowledgements come now, and whatever is doubled.
@@ -116,7 +119,11 @@ async function run(places: readonly Place[], messages = MESSAGES, pieceBytes?: n
 }
 
 /** Checks one course. A session that the client never heard of may have been begun before its own. */
-function check({ taken, ends }: Course, messages: readonly (readonly [number, Message])[], where: string): void {
+function check(
+  { taken, ends }: Course,
+  messages: readonly (readonly [number, Message])[],
+  where: string,
+): void {
   const sent = messages.map(([, message]) => message);
   assertEquals({ where, ...taken }, { where, client: sent, server: sent });
   // The link may be dead when it closes; but nothing is left to be told.
@@ -132,42 +139,50 @@ function cutAt(at: number, how: CutKind): Cut {
 }
 
 for (const how of KINDS) {
-  test(`A session survives a cut (${how}) at every byte of each direction`, { timeout: 120_000 }, async () => {
-    const { bytes } = await run([]);
-    assertEquals(bytes.length, 1);
-    let runs = 0;
-    for (const side of SIDES) {
-      // The hellos, all messages, and what keeps them company.
-      const length = bytes[0]![side];
-      assertGreater(length, 120);
-      for (let at = 0; at <= length; at++) {
-        const course = await run([{ connection: 0, side, cut: cutAt(at, how) }]);
-        check(course, MESSAGES, `${how} after byte ${at} to the ${side}`);
-        runs++;
+  test(
+    `A session survives a cut (${how}) at every byte of each direction`,
+    { timeout: 120_000 },
+    async () => {
+      const { bytes } = await run([]);
+      assertEquals(bytes.length, 1);
+      let runs = 0;
+      for (const side of SIDES) {
+        // The hellos, all messages, and what keeps them company.
+        const length = bytes[0]![side];
+        assertGreater(length, 120);
+        for (let at = 0; at <= length; at++) {
+          const course = await run([{ connection: 0, side, cut: cutAt(at, how) }]);
+          check(course, MESSAGES, `${how} after byte ${at} to the ${side}`);
+          runs++;
+        }
       }
-    }
-    console.log(`a session cut ${runs} times: ${how}`);
-  });
+      console.log(`a session cut ${runs} times: ${how}`);
+    },
+  );
 }
 
-test("A session survives a second cut at every byte of its second connection", { timeout: 120_000 }, async () => {
-  const { bytes } = await run([]);
-  for (const side of SIDES) {
-    // In the midst of the messages of 10 ms.
-    const first: Place = { connection: 0, side, cut: cutAt(Math.floor(bytes[0]![side] / 3), "reset") };
-    const again = await run([first]);
-    for (const other of SIDES) {
-      const length = again.bytes[1]![other];
-      assertGreater(length, 76);
-      for (let at = 0; at <= length; at++) {
-        for (const how of ["reset", "stall"] as const) {
-          const course = await run([first, { connection: 1, side: other, cut: cutAt(at, how) }]);
-          check(course, MESSAGES, `${how} after byte ${at} to the ${other} of the second connection`);
+test(
+  "A session survives a second cut at every byte of its second connection",
+  { timeout: 120_000 },
+  async () => {
+    const { bytes } = await run([]);
+    for (const side of SIDES) {
+      // In the midst of the messages of 10 ms.
+      const first: Place = { connection: 0, side, cut: cutAt(Math.floor(bytes[0]![side] / 3), "reset") };
+      const again = await run([first]);
+      for (const other of SIDES) {
+        const length = again.bytes[1]![other];
+        assertGreater(length, 76);
+        for (let at = 0; at <= length; at++) {
+          for (const how of ["reset", "stall"] as const) {
+            const course = await run([first, { connection: 1, side: other, cut: cutAt(at, how) }]);
+            check(course, MESSAGES, `${how} after byte ${at} to the ${other} of the second connection`);
+          }
         }
       }
     }
-  }
-});
+  },
+);
 
 test("A long message is sent again whole, wherever its pieces are cut", { timeout: 120_000 }, async () => {
   const long = Uint8Array.from({ length: 70_000 }, (_, i) => i % 251);

@@ -145,7 +145,9 @@ export class Guest {
       case "superseded":
         return bond.stolen ? undefined : "nobody else has come with its ticket";
       case "close-timeout":
-        return now >= talker.leftAt + this.#side.closeTimeout - 1 ? undefined : "too soon";
+        return this.#side.ages || now >= talker.closingAt + this.#side.closeTimeout - 1
+          ? undefined
+          : "too soon";
       case "write-overflow":
         return mayOverflow(talker) ? undefined : "each send was waited for";
       case "reset":

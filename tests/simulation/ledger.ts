@@ -89,7 +89,9 @@ export class Course {
     if (typeof message === "string") {
       const parts = message.split(" ", 3);
       [serial, way, told] = [Number(parts[0]), parts[1]!, Number(parts[2])];
-      if (message.length > 0 && /[^x]/.test(message.slice(parts.join(" ").length + 1))) return "it was changed";
+      if (message.length > 0 && /[^x]/.test(message.slice(parts.join(" ").length + 1))) {
+        return "it was changed";
+      }
     } else {
       const view = new DataView(message.buffer, message.byteOffset, message.length);
       if (message.length < LABEL) return `it has ${message.length} bytes`;

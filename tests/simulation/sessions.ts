@@ -51,7 +51,7 @@ async function play(world: World): Promise<void> {
   const splits = lots.fork();
   const network = memoryNetwork({
     clock: world.networkClock(lots.fork()),
-    bufferBytes: lots.scale(pace.long ? 16_000 : 500, 64_000),
+    bufferBytes: lots.scale(pace.long ? 16_000 : 1_000, 64_000),
     ...(lots.chance(0.2) && { split: (available: number) => splits.int(1, available) }),
   });
   const net = new Net(network, world);
@@ -202,11 +202,15 @@ const busy: Mishap = (_, { site, guests }, lots, lasts) => {
 };
 
 const fall: Mishap = (_, { site }, lots, lasts) => {
-  if (site.up) site.fall(lots.pick<Downfall>(["drain", "drain", "rolling", "abort", "kill", "host"]), lasts, lots);
+  if (site.up) {
+    site.fall(lots.pick<Downfall>(["drain", "drain", "rolling", "abort", "kill", "host"]), lasts, lots);
+  }
 };
 
 const theft: Mishap = (scene, { site, thieves }, lots, lasts) => {
-  const bonds = [...scene.ledger.bonds].filter(({ client }) => client !== undefined && client.reason === undefined);
+  const bonds = [...scene.ledger.bonds].filter(({ client }) =>
+    client !== undefined && client.reason === undefined
+  );
   if (bonds.length === 0) return;
   const thief = new Thief(`t${thieves.length + 1}`, scene);
   thieves.push(thief);

@@ -18,6 +18,8 @@ export interface SessionSide {
   readonly pieceBytes: number;
   readonly maxOutboundBytes: number;
   readonly closeTimeout: number;
+  /** Its connections end by themselves at a certain age: each has a close of its own then. */
+  readonly ages: boolean;
 }
 
 /** What all of a run goes by. */
@@ -31,6 +33,11 @@ export interface SessionPace {
   /** How long the store takes for what is asked of it; 0 for at once. */
   readonly storeDelay: number;
   readonly stored: boolean;
+  /**
+   * Bytes that may wait to be sent, at all ends alike: a peer that sends more than we would may find us out of room for it
+   * while we wait for its acknowledgement.
+   */
+  readonly maxOutboundBytes: number;
   /** Some messages are longer than a frame. */
   readonly long: boolean;
 }
@@ -39,25 +46,32 @@ export interface SessionPace {
 export function drawSessionPace(lots: Lots): SessionPace {
   const interval = lots.scale(400, 2_000);
   return {
-    length: lots.scale(1_500, 8_000),
+    length: lots.scale(1_000, 6_000),
     interval,
     window: lots.chance(0.2) ? lots.scale(200, 4_000) : 60_000,
     storeDelay: lots.chance(0.4) ? lots.scale(1, 200) : 0,
     stored: lots.chance(0.7),
+    maxOutboundBytes: lots.scale(1_000, 400_000),
     long: lots.chance(0.1),
   };
 }
 
 /** Draws the settings of one side. `fills` is where its random bytes come from. */
-export function drawSessionSide(lots: Lots, { interval, length, storeDelay, long }: SessionPace, fills: Lots): SessionSide {
-  const pieceBytes = lots.scale(64, 65_535);
-  const maxOutboundBytes = lots.scale(1_000, 400_000);
+export function drawSessionSide(
+  lots: Lots,
+  { interval, length, storeDelay, long, maxOutboundBytes }: SessionPace,
+  fills: Lots,
+): SessionSide {
+  const pieceBytes = lots.scale(1_024, 65_535);
   const closeTimeout = lots.scale(300, 5_000);
+  // A connection that never lives as long as a message takes delivers none.
+  const ages = !long && lots.chance(0.1);
   const protocol = frames({ pieceBytes, fillRandom: fillFrom(fills) });
   return {
     pieceBytes,
     maxOutboundBytes,
     closeTimeout,
+    ages,
     options: {
       protocol: protocol as Protocol<Message, Message>,
       heartbeat: {
@@ -72,8 +86,7 @@ export function drawSessionSide(lots: Lots, { interval, length, storeDelay, long
       maxInboundBytes: lots.scale(300, 100_000),
       // Bursts that a stall brings together are the other world's matter.
       minPingGap: 1,
-      // A connection that never lives as long as a message takes delivers none.
-      ...(!long && lots.chance(0.1) && { maxAge: lots.real(length / 6, length), maxAgeGrace: lots.scale(200, 3_000) }),
+      ...(ages && { maxAge: lots.real(length / 6, length), maxAgeGrace: lots.scale(200, 3_000) }),
     },
   };
 }

@@ -105,7 +105,12 @@ export class Site {
   readonly #habits: Habits;
   readonly #lots: Lots;
   /** All that were started, with whether they have stopped. */
-  readonly #servers: { server: Server<Message, Message>; process: Process; stopped: boolean; stopping: boolean }[] = [];
+  readonly #servers: {
+    server: Server<Message, Message>;
+    process: Process;
+    stopped: boolean;
+    stopping: boolean;
+  }[] = [];
   #runs = 0;
 
   constructor(scene: SessionScene, target: TcpAddress, side: SessionSide) {
@@ -135,7 +140,8 @@ export class Site {
       transport,
       clock: process,
       resume: { window: pace.window, ...(store && { store: store.of(process) }) },
-      onError: (error) => process.world.violated(`${process.name} failed: ${(error as Error)?.stack ?? error}`),
+      onError: (error) =>
+        process.world.violated(`${process.name} failed: ${(error as Error)?.stack ?? error}`),
     }, (connection) => this.#handle(process, connection));
     const entry = { server, process, stopped: false, stopping: false };
     this.#servers.push(entry);
@@ -256,7 +262,9 @@ export class Site {
         return `its client has been away since ${talker.awaySince}`;
       }
       case "close-timeout":
-        return now >= talker.leftAt + this.#side.closeTimeout - 1 ? undefined : "too soon";
+        return this.#side.ages || now >= talker.closingAt + this.#side.closeTimeout - 1
+          ? undefined
+          : "too soon";
       case "write-overflow":
         return mayOverflow(talker) ? undefined : "each send was waited for";
       case "reset":
@@ -266,7 +274,7 @@ export class Site {
       case "max-age":
       case "handshake-timeout":
         // Once both ends are done, or one has nothing to say and is done, the end of what carries it is the end.
-        return talker.left || client?.left ? undefined : "it should have been kept";
+        return talker.left || client === undefined || client.left ? undefined : "it should have been kept";
       default:
         return "nobody knows why";
     }
@@ -296,10 +304,21 @@ export function mayOverflow({ pressed, end: { talk } }: Talker): boolean {
 }
 
 /** Whether a session is somewhere that a client could have found it, coming over `route`. */
-export function isKept(scene: SessionScene, site: Site, bond: Bond, granting: Process, since: number): boolean {
+export function isKept(
+  scene: SessionScene,
+  site: Site,
+  bond: Bond,
+  granting: Process,
+  since: number,
+): boolean {
   const { window } = scene.pace;
   const now = scene.world.now;
-  if (bond.servers.some(({ end, reason }) => end.process === granting && reason === undefined)) return true;
+  // One that its application ends is not to be had any more.
+  if (
+    bond.servers.some(({ end, reason, left }) => end.process === granting && reason === undefined && !left)
+  ) {
+    return true;
+  }
   const { atRest } = bond;
   if (atRest?.process === granting && now < atRest.at + window - SLACK) return true;
   const put = site.store?.since(bond.ticket);

@@ -88,9 +88,10 @@ export class Talker {
   readonly end: End;
   /** Why it ended. */
   reason: CloseReason | undefined;
-  /** It, or the run, has begun to end it; and since when. */
+  /** It, or the run, has begun to end it. */
   left = false;
-  leftAt = Infinity;
+  /** Since when it closes. */
+  closingAt = Infinity;
   aborts = false;
   /** Since when nothing carries it. */
   awaySince = Infinity;
@@ -180,7 +181,6 @@ export class Talker {
 
   /** Somebody ends it. */
   markLeft(): void {
-    if (!this.left) this.leftAt = this.end.process.now();
     this.left = true;
   }
 
@@ -199,7 +199,9 @@ export class Talker {
       out.accepted(message, end.pieceBytes);
       this.#upTo = out.sent;
       const most = end.maxOutboundBytes + out.bytes(1, out.sent);
-      if (connection.bufferedAmount > most) this.wrong(`buffers ${connection.bufferedAmount} of ${most} bytes`);
+      if (connection.bufferedAmount > most) {
+        this.wrong(`buffers ${connection.bufferedAmount} of ${most} bytes`);
+      }
     }
     this.owed++;
     try {
@@ -301,6 +303,7 @@ export class Talker {
     this.#state = state;
     if (state === "away") this.awaySince = process.now();
     else if (state === "open") this.awaySince = Infinity;
+    else if (state === "closing") this.closingAt = process.now();
     if (state === "closed") this.#ended(connection.signal.reason as CloseReason, true);
     process.work();
   }
@@ -350,6 +353,10 @@ export class Talker {
 
   #say(what: string): void {
     const { world, name } = this.end.process;
-    world.trace.add(world.now, name, this.end.side === "client" ? what : `${this.#bond?.serial ?? "?"} ${what}`);
+    world.trace.add(
+      world.now,
+      name,
+      this.end.side === "client" ? what : `${this.#bond?.serial ?? "?"} ${what}`,
+    );
   }
 }

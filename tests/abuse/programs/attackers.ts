@@ -6,11 +6,12 @@
  * @module
  */
 
+import { setPriority } from "node:os";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import fc from "fast-check";
 import { seeded } from "../../../lib/testing/seeded.ts";
-import { ASSAULTS, type Assault, type Means } from "../assaults.ts";
+import { type Assault, ASSAULTS, type Means } from "../assaults.ts";
 import { deeds, pause } from "../caller.ts";
 import type { Orders, Victim } from "../setting.ts";
 
@@ -51,6 +52,8 @@ async function carryOut({ assaults, victims, callers, time, seed }: Orders): Pro
   await Promise.all(all);
 }
 
+// Those who attack have machines of their own, and do not take the processor from the server.
+setPriority(10);
 console.log(JSON.stringify({ assaults: Object.keys(ASSAULTS) }));
 for await (const line of createInterface({ input: process.stdin })) {
   await carryOut(JSON.parse(line));
