@@ -47,6 +47,11 @@ export class Room {
     if (bytes * 8 <= this.#maxBytes) this.#room = settled(this.#room);
   }
 
+  /** Lets those go on who wait for room: there will be no more of it, and they are not to wait for what cannot come. */
+  release(): void {
+    this.#room = settled(this.#room);
+  }
+
   /** There will be no room any more. */
   end(reason: unknown): void {
     this.#room?.reject(reason);

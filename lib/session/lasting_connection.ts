@@ -312,6 +312,7 @@ export class LastingConnection<In, Out>
       this.#live.transmit(outgoing(kept));
     }
     const room = this.#room.wait(this.#outbox.bytes);
+    if (this.#frozen) this.#room.release();
     this.#regulate();
     return room;
   }
@@ -619,6 +620,8 @@ export class LastingConnection<In, Out>
   /** Nothing is under way any more. */
   #drained(): void {
     this.#frozen = this.#session !== undefined && this.#policy.role === "server";
+    // The peer, and its acknowledgements with it, may be on their way elsewhere already.
+    if (this.#frozen) this.#room.release();
     this.#inbox.end();
     if (this.#frozen && !this.#linked && !this.#scoped && this.#onMessage === undefined) {
       void this.#handOver();

@@ -183,7 +183,7 @@ export class Thief {
   }
 
   /** Takes over the session of `bond`, for `stay` ms. */
-  async steal(site: Site, bond: Bond, stay: number): Promise<void> {
+  async steal(site: { readonly target: TcpAddress }, bond: Bond, stay: number): Promise<void> {
     const { ledger, net } = this.#scene;
     const route = net.routes.find(({ name }) => ledger.tap(name, "server")?.grant?.ticket === bond.ticket);
     const { id, secret } = ledger.tap(route!.name, "server")!.grant!;

@@ -106,6 +106,8 @@ async function calmDown(scene: SessionScene, { site, guests, thieves }: Cast): P
 function isDone(talker: Talker): boolean {
   const { end, reason, connection } = talker;
   if (reason !== undefined || end.process.dead || end.side === "server") return true;
+  // Who has sent its FIN can ask nobody any more, and does not learn that a link went dark.
+  if (talker.left && end.talk.parting === "finish") return true;
   const { toServer, toClient } = talker.bond;
   return connection.state === "open" && connection.bufferedAmount === 0 &&
     toServer.taken === toServer.sent && toClient.taken === toClient.sent;
