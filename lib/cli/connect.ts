@@ -15,6 +15,7 @@ import { agreementOf, forbidFrames, framesWith } from "./framed.ts";
 import { Failure, inPlainWords, whyEnded } from "./failure.ts";
 import type { Host, Input } from "./host.ts";
 import { type Arguments, choice, duration, flag, readValue, text, UsageError } from "./options.ts";
+import { CLIENT_TLS, clientTls, tlsFailure } from "./secured.ts";
 import { untilCut } from "./signals.ts";
 import { readTarget, writeAddress, writeDuration, writeSize } from "./units.ts";
 
@@ -33,6 +34,7 @@ const OPTIONS = {
   reconnect: flag("come back when the connection is lost"),
   resume: flag("frames: lose nothing on the way; the server must have --resume too"),
   key: text("frames: a file with the secret that heartbeats are keyed with", "FILE"),
+  ...CLIENT_TLS,
   verbose: flag("tell of the connection, on standard error"),
 };
 
@@ -76,6 +78,7 @@ async function converse<In, Out>(
   host: Host,
 ): Promise<number> {
   const { values } = args;
+  const tls = await clientTls(NAME, values);
   const dialling = new AbortController();
   let connection: Connection<In, Out> | undefined;
   let input: Input | undefined;
@@ -99,9 +102,10 @@ async function converse<In, Out>(
         timeout: values["connect-timeout"],
         signal: dialling.signal,
         resume: values.resume,
+        tls,
         ...(values.reconnect && { reconnect: true }),
       }).catch((error) => {
-        throw inPlainWords(error, "path" in target);
+        throw inPlainWords(tlsFailure(error), "path" in target);
       });
       const openedAt = performance.now();
       tellOf(open, args, host);

@@ -30,8 +30,10 @@ export function forbidFrames(name: string, given: ReadonlySet<string>): void {
 export async function framesWith(
   name: string,
   path: string | undefined,
+  maxMessageBytes?: number,
 ): Promise<Protocol<Uint8Array | string>> {
-  if (path === undefined) return frames();
+  const limit = maxMessageBytes === undefined ? {} : { maxMessageBytes };
+  if (path === undefined) return frames(limit);
   const bytes = await readFile(path).catch((cause) => {
     throw new Failure(`cannot read the key: ${cause instanceof Error ? cause.message : cause}`, { cause });
   });
@@ -39,7 +41,7 @@ export async function framesWith(
   if (bytes[length - 1] === 10) length--;
   if (bytes[length - 1] === 13) length--;
   try {
-    return frames({ key: Uint8Array.from(bytes.subarray(0, length)) });
+    return frames({ ...limit, key: Uint8Array.from(bytes.subarray(0, length)) });
   } catch {
     throw new UsageError(
       `${name}: --key must be a file of at least 16 bytes: ${JSON.stringify(path)} has ${length}`,

@@ -49,13 +49,39 @@ export function duration(help: string, fallback?: string): Option<number | undef
 }
 
 /** An option that takes a size of at least `min` bytes, read as bytes. */
-export function size(help: string, fallback: string, min: number): Option<number> {
-  return { help, placeholder: "SIZE", fallback, read: (text) => readSize(text, min) };
+export function size(help: string, fallback: string, min: number): Option<number>;
+/** An option that takes a size of at least `min` bytes, read as bytes; `undefined` if it is not given. */
+export function size(help: string, fallback: undefined, min: number): Option<number | undefined>;
+export function size(help: string, fallback: string | undefined, min: number): Option<number | undefined> {
+  return {
+    help,
+    placeholder: "SIZE",
+    ...(fallback !== undefined && { fallback }),
+    read: (text) => readSize(text, min),
+  };
 }
 
 /** An option that takes a whole number from `min` to `max`. */
-export function integer(help: string, fallback: string, min: number, max: number = Infinity): Option<number> {
-  return { help, placeholder: "NUMBER", fallback, read: (text) => readInteger(text, min, max) };
+export function integer(help: string, fallback: string, min: number, max?: number): Option<number>;
+/** An option that takes a whole number from `min` to `max`; `undefined` if it is not given. */
+export function integer(
+  help: string,
+  fallback: undefined,
+  min: number,
+  max?: number,
+): Option<number | undefined>;
+export function integer(
+  help: string,
+  fallback: string | undefined,
+  min: number,
+  max: number = Infinity,
+): Option<number | undefined> {
+  return {
+    help,
+    placeholder: "NUMBER",
+    ...(fallback !== undefined && { fallback }),
+    read: (text) => readInteger(text, min, max),
+  };
 }
 
 /** An option that takes any text but none. */

@@ -14,7 +14,9 @@ import { PING, PONG, TOKEN, upperCase, upperCaseLine } from "./demo.ts";
 import { inPlainWords, whyEnded } from "./failure.ts";
 import { forbidFrames, framesWith } from "./framed.ts";
 import type { Host } from "./host.ts";
-import { choice, duration, flag, integer, size, text, UsageError, type Values } from "./options.ts";
+import { LIMIT_OPTIONS, limitsOf } from "./limits.ts";
+import { choice, duration, flag, integer, text, UsageError, type Values } from "./options.ts";
+import { SERVER_TLS, serverTls, tlsFailure } from "./secured.ts";
 import type { Address } from "../transport/transport.ts";
 import { untilCut } from "./signals.ts";
 import { writeAddress, writeDuration, writeSize } from "./units.ts";
@@ -37,8 +39,8 @@ const OPTIONS = {
   ),
   resume: flag("frames: keep sessions, so that nothing is lost when a client comes back"),
   key: text("frames: a file with the secret that heartbeats are keyed with", "FILE"),
-  "max-connections": integer("connections at a time; callers beyond it are closed at once", "10000", 1),
-  "max-buffer": size("bytes that may wait for one peer before it is read no more", "4m", 4096),
+  ...SERVER_TLS,
+  ...LIMIT_OPTIONS,
   "idle-timeout": duration("end a connection that passes no data for this long (default: never)"),
   "drain-timeout": duration("on SIGINT or SIGTERM: how long connections may take to finish", "15s"),
   verbose: flag("tell of every connection, on standard error"),
@@ -67,15 +69,23 @@ SIGINT and SIGTERM let connections finish; a second one cuts them off.`,
     if (values.protocol !== "raw" && given.has("match")) {
       throw new UsageError(`${NAME}: --match is for the raw protocol`);
     }
+    const common = { ...limitsOf(NAME, values, given), tls: await serverTls(NAME, values) };
+    const { "max-message": longest } = values;
     if (values.protocol === "frames") {
-      const protocol = await framesWith(NAME, values.key);
-      return await run(values, { protocol, resume: values.resume }, shoutMessage, host);
+      const protocol = await framesWith(NAME, values.key, longest);
+      return await run(values, { ...common, protocol, resume: values.resume }, shoutMessage, host);
     }
     forbidFrames(NAME, given);
     if (values.protocol === "lines") {
-      return await run(values, { protocol: lines({ ping: PING, pong: PONG }) }, shoutLine, host);
+      const protocol = lines({
+        ping: PING,
+        pong: PONG,
+        ...(longest !== undefined && { maxLineBytes: longest }),
+      });
+      return await run(values, { ...common, protocol }, shoutLine, host);
     }
-    return await run(values, { protocol: raw({ token: TOKEN, match: values.match }) }, shout, host);
+    const protocol = raw({ token: TOKEN, match: values.match });
+    return await run(values, { ...common, protocol }, shout, host);
   },
 });
 
@@ -101,7 +111,7 @@ function shoutMessage(
 
 async function run<In, Out>(
   values: ServeValues,
-  { protocol, resume }: Pick<ServeOptions<In, Out>, "protocol" | "resume">,
+  options: Partial<ServeOptions<In, Out>>,
   answer: (message: In, connection: Connection<In, Out>) => unknown,
   host: Host,
 ): Promise<number> {
@@ -112,13 +122,9 @@ async function run<In, Out>(
   const server = await serve(
     {
       ...(values.unix === undefined ? { hostname: values.host, port: values.port } : { path: values.unix }),
-      protocol,
-      resume,
+      ...options,
       heartbeat: heartbeatOf(values),
       idleTimeout: values["idle-timeout"],
-      maxConnections: values["max-connections"],
-      maxOutboundBytes: values["max-buffer"],
-      maxInboundBytes: Math.min(values["max-buffer"], 1 << 20),
       drainTimeout: values["drain-timeout"],
       onError(error, connection) {
         const where = connection === undefined ? "" : `${label(connection)} `;
@@ -127,7 +133,7 @@ async function run<In, Out>(
     },
     handler,
   ).catch((error) => {
-    throw inPlainWords(error, values.unix !== undefined);
+    throw inPlainWords(tlsFailure(error), values.unix !== undefined);
   });
 
   let draining = false;
@@ -175,6 +181,10 @@ function banner(address: Address, values: ServeValues): string {
   return [
     `holdfast ${VERSION} listening on ${writeAddress(address)}`,
     `protocol ${protocol}`,
+    ...(values["tls-cert"] === undefined
+      ? []
+      : [values["tls-ca"] === undefined ? "TLS" : "TLS for clients with a certificate"]),
+    ...(values["proxy-protocol"] === undefined ? [] : [`behind ${values["proxy-protocol"].join(" and ")}`]),
     ...(values.resume ? [`sessions kept for ${writeDuration(120_000)}`] : []),
     ...(values.key === undefined ? [] : ["keyed heartbeats"]),
     values["no-heartbeat"] ? "no heartbeat" : `${beat} every ${writeDuration(interval)}`,

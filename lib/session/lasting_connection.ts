@@ -25,52 +25,22 @@ import {
   type CloseReason,
   ConnectionError,
   type ConnectionErrorCode,
-  type ConnectionFacts,
   type ErrorOrigin,
   type Farewell,
   ProtocolError,
 } from "../errors.ts";
-import type { HeartbeatOptions } from "../liveness/heartbeat_policy.ts";
 import type { RoundTripTimes } from "../liveness/rtt.ts";
 import type { Happening } from "../observer.ts";
-import { CloseCode, isFinal } from "../protocol/close_codes.ts";
-import type { DrainNotice, Hello, SessionTicket } from "../protocol/protocol.ts";
+import { CloseCode } from "../protocol/close_codes.ts";
+import type { DrainNotice, Hello } from "../protocol/protocol.ts";
 import type { Address, TlsInfo } from "../transport/transport.ts";
 import { Acks, type AcksOwner } from "./acks.ts";
 import { CloseWait } from "./close_wait.ts";
+import { isTheEnd, type LastingOwner, type Session } from "./lasting_owner.ts";
+import { Link } from "./link.ts";
 import { encoded, Outbox, outgoing } from "./outbox.ts";
 import type { SessionRecord } from "./store.ts";
-import { sum, ZERO } from "./sums.ts";
 import { nameOf } from "./ticket.ts";
-
-/** A session as both ends know it. */
-export interface Session {
-  readonly ticket: SessionTicket;
-  /** How long the server keeps it without a connection, in milliseconds. */
-  readonly window: number;
-}
-
-/** Whoever sees to it that a lasting connection is carried. */
-export interface LastingOwner<In, Out> {
-  /** What carried it is gone, for `reason`. */
-  away(connection: LastingConnection<In, Out>, reason: CloseReason): void;
-  /** Something carries it again, or for the first time. */
-  attached?(connection: LastingConnection<In, Out>): void;
-  /** It has ended. Called once. */
-  over(connection: LastingConnection<In, Out>, reason: CloseReason): void;
-  /** The old link was taken over. Whether that may have been by one of our own, so that its loss is nothing. */
-  replacing?(): boolean;
-  /** Whether it is to keep the process alive. */
-  referenced?(on: boolean): void;
-  /** Dial at once. */
-  reconnectNow?(): void;
-  /** The peer is in question. */
-  suspect?(): void;
-  /** The peer wants us to go elsewhere. */
-  draining?(notice: DrainNotice): void;
-  /** It is drained, and could go on in another process: keeps it. Absent where it cannot. */
-  handOver?(record: SessionRecord): Promise<void> | void;
-}
 
 /** See {@linkcode Connection}. */
 export class LastingConnection<In, Out>
@@ -87,9 +57,7 @@ export class LastingConnection<In, Out>
   #outbox: Outbox = new Outbox();
   #acks: Acks | undefined;
   #session: Session | undefined;
-  /** What carries it; the last one while there is none. */
-  #live: LiveConnection<In, Out> = undefined as never;
-  #linked = false;
+  readonly #link = new Link<In, Out>();
   #state: ConnectionState = "away";
   #scoped = false;
   #full = false;
@@ -101,8 +69,6 @@ export class LastingConnection<In, Out>
   #offered: number | undefined;
   /** Messages to come that have come already. */
   #again = 0;
-  /** Links that others have replaced, and that may still bring something. */
-  readonly #old = new Set<LiveConnection<In, Out>>();
   /** The link ends because it has lived long enough, and not because anybody is done. */
   #aged = false;
   /** The session has been given to another process. */
@@ -118,10 +84,6 @@ export class LastingConnection<In, Out>
   #retryAfter = 0;
   #messagesSent = 0;
   #messagesReceived = 0;
-  /** What former links counted. */
-  #counted: ConnectionStats = ZERO;
-  #rules: HeartbeatOptions | undefined;
-  #unreferenced = false;
   #onMessage: OnMessage<In, Out> | undefined;
   onHealth: Connection<In, Out>["onHealth"];
   onState: Connection<In, Out>["onState"];
@@ -158,7 +120,7 @@ export class LastingConnection<In, Out>
 
   /** Whether something carries it. */
   get linked(): boolean {
-    return this.#linked;
+    return this.#link.up;
   }
 
   /** Whether the peer has said that it is done, and not only answered that the session goes elsewhere. */
@@ -196,12 +158,13 @@ export class LastingConnection<In, Out>
 
   /** Goes on with `live`, whose peer has `received` so many messages of the session. */
   attach(live: LiveConnection<In, Out>, received = 0): void {
-    const old = this.#linked ? this.#live : undefined;
-    this.#live = live;
-    this.#linked = true;
+    const old = this.#link.take(live);
     this.#aged = false;
     live.adopt(this, this);
-    if (old !== undefined) this.#leave(old);
+    if (old !== undefined) {
+      if (this.#session === undefined) this.#link.retire(old, this, this);
+      else old.dismiss("superseded");
+    }
     const offered = this.#offered ?? this.taken;
     this.#again = this.#arrived - offered;
     this.#offered = undefined;
@@ -211,8 +174,6 @@ export class LastingConnection<In, Out>
       this.#room.left(this.#outbox.bytes);
     }
     this.#regulate();
-    if (this.#unreferenced) live.unref();
-    if (this.#rules !== undefined) live.heartbeat.update(this.#rules);
     for (const message of this.#outbox.messages) live.transmit(outgoing(message));
     if (this.#session === undefined) {
       this.#outbox.clear();
@@ -227,15 +188,15 @@ export class LastingConnection<In, Out>
   }
 
   get localAddress(): Address {
-    return this.#live.localAddress;
+    return this.#link.live.localAddress;
   }
 
   get remoteAddress(): Address {
-    return this.#live.remoteAddress;
+    return this.#link.live.remoteAddress;
   }
 
   get tls(): TlsInfo | undefined {
-    return this.#live.tls;
+    return this.#link.live.tls;
   }
 
   get state(): ConnectionState {
@@ -243,36 +204,32 @@ export class LastingConnection<In, Out>
   }
 
   get health(): "healthy" | "suspect" {
-    return this.#live.health;
+    return this.#link.live.health;
   }
 
   get lastHeardAt(): number {
-    return this.#live.lastHeardAt;
+    return this.#link.live.lastHeardAt;
   }
 
   get lastSentAt(): number {
-    return this.#live.lastSentAt;
+    return this.#link.live.lastSentAt;
   }
 
   get rtt(): RoundTripTimes | undefined {
-    return this.#live.rtt;
+    return this.#link.live.rtt;
   }
 
   get hello(): Hello | undefined {
-    return this.#live.hello;
+    return this.#link.live.hello;
   }
 
   get bufferedAmount(): number {
-    return this.#outbox.bytes + (this.#linked && this.#session === undefined ? this.#live.bufferedAmount : 0);
+    return this.#outbox.bytes +
+      (this.#link.up && this.#session === undefined ? this.#link.live.bufferedAmount : 0);
   }
 
   get heartbeat(): ConnectionHeartbeat {
-    const { heartbeat } = this.#live;
-    const update = (rules: HeartbeatOptions) => {
-      heartbeat.update(rules);
-      this.#rules = { ...this.#rules, ...rules };
-    };
-    return Object.create(heartbeat, { update: { value: update } });
+    return this.#link.heartbeat;
   }
 
   get closed(): Promise<CloseReason> {
@@ -294,22 +251,22 @@ export class LastingConnection<In, Out>
 
   send(message: Out): Promise<void> {
     if (this.#finishing || this.#state === "closing" || this.#state === "closed") return this.#refused();
-    if (this.#session === undefined && this.#linked) {
-      const sent = this.#live.send(message);
+    if (this.#session === undefined && this.#link.up) {
+      const sent = this.#link.live.send(message);
       this.#messagesSent++;
       return sent;
     }
-    if (!this.#linked && !this.#keepsWhileAway) return this.#refused();
+    if (!this.#link.up && !this.#keepsWhileAway) return this.#refused();
     if (this.#outbox.bytes > this.#policy.maxOutboundBytes) {
       this.end("write-overflow", "local");
       return this.#refused();
     }
-    const kept = encoded(this.#live.encode(message));
+    const kept = encoded(this.#link.live.encode(message));
     this.#outbox.add(kept);
     this.#messagesSent++;
-    if (this.#linked) {
+    if (this.#link.up) {
       this.#acks?.tell();
-      this.#live.transmit(outgoing(kept));
+      this.#link.live.transmit(outgoing(kept));
     }
     const room = this.#room.wait(this.#outbox.bytes);
     if (this.#frozen) this.#room.release();
@@ -332,7 +289,7 @@ export class LastingConnection<In, Out>
 
   /** Says that no more will be sent, once everything that was is known to have arrived. */
   #finish(): void {
-    if (this.#finishing && this.#linked && this.#outbox.size === 0) this.#live.finish();
+    if (this.#finishing && this.#link.up && this.#outbox.size === 0) this.#link.live.finish();
   }
 
   async close(farewell?: Partial<Farewell>): Promise<void> {
@@ -351,7 +308,7 @@ export class LastingConnection<In, Out>
   }
 
   probe(): Promise<number> {
-    return this.#linked ? this.#live.probe() : this.#refused();
+    return this.#link.up ? this.#link.live.probe() : this.#refused();
   }
 
   reconnectNow(): void {
@@ -360,21 +317,22 @@ export class LastingConnection<In, Out>
   }
 
   stats(): ConnectionStats {
-    const counted = this.#linked ? sum(this.#counted, this.#live.stats()) : this.#counted;
     // What goes over several links is one message still.
-    return { ...counted, messagesSent: this.#messagesSent, messagesReceived: this.#messagesReceived };
+    return {
+      ...this.#link.stats(),
+      messagesSent: this.#messagesSent,
+      messagesReceived: this.#messagesReceived,
+    };
   }
 
   ref(): void {
-    this.#unreferenced = false;
     this.#owner.referenced?.(true);
-    if (this.#linked) this.#live.ref();
+    this.#link.refer(true);
   }
 
   unref(): void {
-    this.#unreferenced = true;
     this.#owner.referenced?.(false);
-    if (this.#linked) this.#live.unref();
+    this.#link.refer(false);
   }
 
   [Symbol.asyncIterator](): AsyncIterator<In, undefined> {
@@ -396,7 +354,7 @@ export class LastingConnection<In, Out>
     if (this.#state !== "open" && this.#state !== "away") return;
     this.#retryAfter = notice?.retryAfter ?? 0;
     this.#setState("draining");
-    if (this.#linked) this.#live.leave(delay, notice);
+    if (this.#link.up) this.#link.live.leave(delay, notice);
     else this.#drained();
   }
 
@@ -404,23 +362,16 @@ export class LastingConnection<In, Out>
   end(code: ConnectionErrorCode, origin: ErrorOrigin, cause?: unknown, farewell?: Farewell): void {
     if (this.#state === "closed") return;
     const unacknowledged = this.#unacknowledged();
-    const live = this.#linked ? this.#live : undefined;
-    const reason = closeReason(
-      code,
-      origin,
-      this.#facts(),
-      cause,
-      farewell,
-      unacknowledged,
-    );
+    const facts = this.#link.facts(this.bufferedAmount, this.#policy.clock);
+    const reason = closeReason(code, origin, facts, cause, farewell, unacknowledged);
     this.#state = "closed";
     this.#outcome.decide(reason);
-    this.#unlink();
+    const live = this.#link.lose();
     // Why it ends is told where the other end can hear it.
     if (live === undefined && code === "handler-failed") this.#keeper?.handlerFailed?.(cause, this);
     if (code === "aborted") live?.abort(cause);
     else live?.dismiss(code === "session-lost" ? "closed" : code, cause);
-    for (const old of this.#old) old.abort(cause);
+    this.#link.abortRetired(cause);
     this.#acks?.end();
     this.#closeWait.end();
     this.#inbox.end(code === "closed" ? undefined : reason);
@@ -447,7 +398,7 @@ export class LastingConnection<In, Out>
   }
 
   acked(live: LiveConnection<In, Out>, count: number): void {
-    if (live !== this.#live || this.#session === undefined) return;
+    if (live !== this.#link.live || this.#session === undefined) return;
     if (!this.#outbox.acknowledge(count)) {
       return live.dismiss(
         "protocol-error",
@@ -466,24 +417,24 @@ export class LastingConnection<In, Out>
 
   noticed(what: Happening, live: LiveConnection<In, Out>): void {
     this.#keeper?.noticed?.(what, live);
-    if (live !== this.#live || (what !== "suspect" && what !== "healthy")) return;
+    if (live !== this.#link.live || (what !== "suspect" && what !== "healthy")) return;
     if (what === "suspect") this.#owner.suspect?.();
     this.#call(() => this.onHealth?.(what, this));
   }
 
   written(live: LiveConnection<In, Out>): void {
-    if (live === this.#live && this.#session === undefined) this.#room.left(this.bufferedAmount);
+    if (live === this.#link.live && this.#session === undefined) this.#room.left(this.bufferedAmount);
   }
 
   peerEnded(live: LiveConnection<In, Out>, farewell: Farewell | undefined): void {
     // A link that we have ended is answered with a close in good order, too.
-    if (live !== this.#live || farewell?.code !== CloseCode.normal || this.#aged) return live.part();
+    if (live !== this.#link.live || farewell?.code !== CloseCode.normal || this.#aged) return live.part();
     this.#peerDone = true;
     this.#inbox.end();
   }
 
   quiet(live: LiveConnection<In, Out>): void {
-    if (live !== this.#live) return live.part();
+    if (live !== this.#link.live) return live.part();
     // Only the link has lived long enough.
     if (this.#state !== "draining") {
       this.#aged = true;
@@ -495,9 +446,9 @@ export class LastingConnection<In, Out>
 
   ended(live: LiveConnection<In, Out>, reason: CloseReason): void {
     this.#keeper?.ended(live, reason);
-    this.#old.delete(live);
-    if (live !== this.#live || this.#state === "closed") return;
-    this.#unlink();
+    this.#link.ended(live);
+    if (live !== this.#link.live || this.#state === "closed") return;
+    this.#link.lose();
     // However the link ended: the session goes on elsewhere.
     if (this.#handedOver) return this.end("closed", "local");
     const { code, origin, cause, farewell } = reason;
@@ -511,11 +462,11 @@ export class LastingConnection<In, Out>
   // What the inbox tells.
 
   own(message: In): In {
-    return this.#live.own(message);
+    return this.#link.live.own(message);
   }
 
   keep(): void {
-    this.#live.keep();
+    this.#link.live.keep();
   }
 
   full(full: boolean): void {
@@ -543,8 +494,8 @@ export class LastingConnection<In, Out>
   }
 
   acknowledge(count: number): boolean {
-    if (!this.#linked || this.#offered !== undefined) return false;
-    this.#live.acknowledge(count);
+    if (!this.#link.up || this.#offered !== undefined) return false;
+    this.#link.live.acknowledge(count);
     return true;
   }
 
@@ -554,40 +505,21 @@ export class LastingConnection<In, Out>
    * with bounds like ours sends no more than those before it waits, too.
    */
   #regulate(): void {
-    if (!this.#linked || (!this.#full && !this.#held)) return;
+    if (!this.#link.up || (!this.#full && !this.#held)) return;
     const { maxInboundBytes, maxOutboundBytes } = this.#policy;
     const goesOn = this.#session !== undefined && this.#room.awaited &&
       this.#inbox.bytes < maxInboundBytes + maxOutboundBytes;
     this.#held = this.#full && !goesOn;
-    this.#live.full(this.#held);
+    this.#link.live.full(this.#held);
   }
 
-  #unlink(): void {
-    if (!this.#linked) return;
-    this.#linked = false;
-    this.#counted = sum(this.#counted, this.#live.stats());
-  }
-
-  /** Lets a link go that another has replaced. */
-  #leave(old: LiveConnection<In, Out>): void {
-    this.#counted = sum(this.#counted, old.stats());
-    if (this.#session !== undefined) return old.dismiss("superseded");
-    // What it still brings is not lost. It is copied, since only the current link can lend.
-    old.adopt(this, { push: (message, size) => this.push(old.own(message), size) });
-    this.#old.add(old);
-    old.leave(0);
-  }
-
-  #isOver({ code, origin, farewell }: CloseReason): boolean {
+  #isOver(reason: CloseReason): boolean {
     if (this.#peerDone) return true;
     // The client is told nothing then, and finds its session where it went.
     if (this.#frozen) return false;
-    if (code === "superseded" && this.#owner.replacing?.()) return false;
+    if (reason.code === "superseded" && this.#owner.replacing?.()) return false;
     if (this.#state === "closing" && (this.#session === undefined || this.#outbox.size === 0)) return true;
-    if (farewell !== undefined && !this.#aged) {
-      return farewell.code === CloseCode.normal || isFinal(farewell.code);
-    }
-    return origin !== "network" && !COMES_BACK.has(code);
+    return isTheEnd(reason, this.#aged);
   }
 
   #close(farewell?: Farewell): void {
@@ -613,7 +545,7 @@ export class LastingConnection<In, Out>
     if (lasts) return;
     // What was taken is said first: nothing can be after the goodbye.
     this.#acks?.tell();
-    if (this.#linked) this.#live.part(this.#farewell);
+    if (this.#link.up) this.#link.live.part(this.#farewell);
     else if (this.#outbox.size === 0) this.end("closed", "local");
   }
 
@@ -623,7 +555,7 @@ export class LastingConnection<In, Out>
     // The peer, and its acknowledgements with it, may be on their way elsewhere already.
     if (this.#frozen) this.#room.release();
     this.#inbox.end();
-    if (this.#frozen && !this.#linked && !this.#scoped && this.#onMessage === undefined) {
+    if (this.#frozen && !this.#link.up && !this.#scoped && this.#onMessage === undefined) {
       void this.#handOver();
     }
   }
@@ -646,23 +578,9 @@ export class LastingConnection<In, Out>
       return this.end("handler-failed", "local", error);
     }
     this.#handedOver = true;
-    if (this.#linked) this.#live.part({ code: CloseCode.goingAway, text: "", retryAfter: this.#retryAfter });
-    else this.end("closed", "local");
-  }
-
-  /** What is known of it now. A session from a store may end before it was ever carried here. */
-  #facts(): ConnectionFacts {
-    if (this.#live !== undefined) return this.#live.facts(this.bufferedAmount);
-    const now = this.#policy.clock.now();
-    const bufferedAmount = this.#outbox.bytes;
-    return {
-      lastHeardAt: now,
-      lastSentAt: now,
-      endedAt: now,
-      rtt: undefined,
-      bufferedAmount,
-      pauseSeen: false,
-    };
+    if (this.#link.up) {
+      this.#link.live.part({ code: CloseCode.goingAway, text: "", retryAfter: this.#retryAfter });
+    } else this.end("closed", "local");
   }
 
   #unacknowledged(): unknown[] {
@@ -695,14 +613,3 @@ export class LastingConnection<In, Out>
     return refused;
   }
 }
-
-/** Ends of a link of our own making that are no end of what it carried. */
-const COMES_BACK: ReadonlySet<ConnectionErrorCode> = /* @__PURE__ */ new Set<ConnectionErrorCode>([
-  "closed",
-  "reset",
-  "write-stalled",
-  "frame-timeout",
-  "close-timeout",
-  "handshake-timeout",
-  "max-age",
-]);

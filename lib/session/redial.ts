@@ -14,7 +14,8 @@ import type { DrainNotice, Hello, SessionOffer } from "../protocol/protocol.ts";
 import type { Socket, Target } from "../transport/transport.ts";
 import { Absence } from "./absence.ts";
 import { isHopeless } from "./hopeless.ts";
-import { LastingConnection, type LastingOwner } from "./lasting_connection.ts";
+import { LastingConnection } from "./lasting_connection.ts";
+import type { LastingOwner } from "./lasting_owner.ts";
 import { targetOf } from "./place.ts";
 
 /** How a client comes back. Durations are in milliseconds. */

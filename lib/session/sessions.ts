@@ -11,7 +11,8 @@ import type { ConnectionPolicy } from "../connection/policy.ts";
 import { ProtocolError } from "../errors.ts";
 import { CloseCode } from "../protocol/close_codes.ts";
 import type { DrainNotice, SessionOffer, SessionTicket } from "../protocol/protocol.ts";
-import { LastingConnection, type LastingOwner } from "./lasting_connection.ts";
+import { LastingConnection } from "./lasting_connection.ts";
+import type { LastingOwner } from "./lasting_owner.ts";
 import type { SessionRecord, SessionStore } from "./store.ts";
 import { nameOf, newTicket, sameSecret } from "./ticket.ts";
 
