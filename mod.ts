@@ -29,7 +29,7 @@ export type {
 } from "./lib/connection.ts";
 
 // Connections that outlive their sockets.
-export type { ReconnectOptions } from "./lib/session/redial.ts";
+export type { ReconnectOptions } from "./lib/session/reconnect_options.ts";
 export type { SessionOptions } from "./lib/session/sessions.ts";
 export { memoryStore, type SessionRecord, type SessionStore } from "./lib/session/store.ts";
 

@@ -11,12 +11,16 @@
 import type net from "node:net";
 import { socketError } from "./failure.ts";
 import { checkTcpKeepAlive } from "./options.ts";
+import { stayAwake, stopStayingAwake } from "./stay_awake.ts";
 import type { Address, Socket, SocketHandler, TcpKeepAlive, TlsInfo, Transport } from "./transport.ts";
 
 /** Bytes handed over at a time while the kernel takes no more, and so the smallest step of progress. */
 const PIECE = 16 * 1024;
 /** Bytes handed over at a time while the kernel takes all of it. */
 const GULP = 64 * 1024;
+
+/** Bun lets a process end in which a `TLSSocket` has ended its side and still reads. */
+const FORGETS = "Bun" in globalThis;
 
 /** Where a `net.Socket` carries its {@linkcode NodeSocket}, so that all of them share the same listeners. */
 const OWNER: unique symbol = Symbol("holdfast");
@@ -65,6 +69,10 @@ export class NodeSocket implements Socket {
   /** The peer has ended, and the handler is not to be told before it reads. */
   #endWaits = false;
   #error: Error | undefined;
+  /** The process is to live for as long as this. */
+  #wanted = true;
+  /** Whether {@linkcode stayAwake} was called for it. */
+  #awake = false;
 
   /** Takes over a connected `raw`, which must not be reading yet. */
   constructor(transport: Transport, raw: net.Socket, ends: Ends) {
@@ -127,6 +135,7 @@ export class NodeSocket implements Socket {
   shutdown(): void {
     if (this.#ending || this.#gone) return;
     this.#ending = true;
+    this.#hold();
     if (this.bufferedAmount === 0) this.#raw.end();
   }
 
@@ -153,11 +162,25 @@ export class NodeSocket implements Socket {
   }
 
   ref(): void {
+    this.#wanted = true;
+    this.#hold();
     this.#raw.ref();
   }
 
   unref(): void {
+    this.#wanted = false;
+    this.#hold();
     this.#raw.unref();
+  }
+
+  /** Keeps the process alive for the answer where a socket that has ended its side does not. */
+  #hold(): void {
+    const secured = this.#carrier !== this.#raw;
+    const awake = FORGETS && secured && this.#ending && this.#wanted && !this.#closed;
+    if (awake === this.#awake) return;
+    this.#awake = awake;
+    if (awake) stayAwake();
+    else stopStayingAwake();
   }
 
   /** @internal */
@@ -191,6 +214,7 @@ export class NodeSocket implements Socket {
   closed(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#hold();
     if (!this.#gone) {
       // A runtime that reports nothing has still lost what did not end in order.
       if (this.#error !== undefined || !this.#sawEnd || !this.#ending) this.#error = socketError(this.#error);
