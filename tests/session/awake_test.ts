@@ -29,6 +29,7 @@ test("A process whose only connection is away lives on, and is there when it is 
     assertEquals([await program.line(), await program.line()], ["away", "open"]);
     second.abort();
   } finally {
+    first.abort();
     program.kill("SIGKILL");
     await program.ended();
   }

@@ -15,7 +15,7 @@ import { frames } from "../../lib/protocol/frames.ts";
 import { lines } from "../../lib/protocol/lines.ts";
 import { raw } from "../../lib/protocol/raw.ts";
 import { serve } from "../../lib/server.ts";
-import type { ReconnectOptions } from "../../lib/session/redial.ts";
+import type { ReconnectOptions } from "../../lib/session/reconnect_options.ts";
 import { seeded } from "../../lib/testing/seeded.ts";
 import type { Target } from "../../lib/transport/transport.ts";
 import { at, dialled, type Message, numbers, serving, WHERE, world } from "./pair.ts";
