@@ -235,7 +235,7 @@ class LiveServer<In, Out> implements Server<In, Out>, ConnectionKeeper<In, Out>,
   ended(connection: LiveConnection<In, Out>, reason: CloseReason): void {
     this.#connections.delete(connection);
     this.#admission.left(connection.remoteAddress);
-    this.#tally.ended(reason);
+    this.#tally.ended(reason, connection);
     if (reason.code === "handler-failed") this.#onError?.(reason.cause, connection);
     if (this.#stopped) this.#checkClosed();
   }

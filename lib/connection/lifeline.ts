@@ -34,7 +34,7 @@ import { Outlet, type OutletOwner } from "./outlet.ts";
 import { Vigil, type VigilOwner } from "./vigil.ts";
 import { Pulse, type PulseOwner } from "./pulse.ts";
 import { ReadGate } from "./read_gate.ts";
-import type { Happening } from "../observer.ts";
+import type { Happening, Observer } from "../observer.ts";
 import type { Clock } from "../time/clock.ts";
 import type { Wheel } from "../time/wheel.ts";
 import type { Socket, SocketHandler } from "../transport/transport.ts";
@@ -56,6 +56,7 @@ export class Lifeline<In, Out>
   readonly #intake: Intake<In>;
   readonly #outlet: Outlet;
   readonly #keyed: boolean;
+  readonly #observer: Observer | undefined;
   readonly #greeting: Greeting | undefined;
   /** What the peer said when it greeted, and when it ended. */
   peerHello: Hello | undefined;
@@ -76,13 +77,15 @@ export class Lifeline<In, Out>
   /** Takes over a socket that nobody has started. Call {@linkcode start} next. */
   constructor(
     socket: Socket,
-    { protocol, role, key, watch, wheel, clock, messageRate, handshakeTimeout }: ConnectionPolicy<In, Out>,
+    policy: ConnectionPolicy<In, Out>,
     owner: LifelineOwner<In>,
   ) {
+    const { protocol, role, key, watch, wheel, clock, messageRate, handshakeTimeout, observer } = policy;
     this.socket = socket;
     this.#protocol = protocol;
     this.#wire = protocol.open(role);
     this.#keyed = key !== undefined;
+    this.#observer = observer;
     this.#outlet = new Outlet(socket, this);
     this.#wheel = wheel;
     this.#gate = new ReadGate(socket, clock);
@@ -138,6 +141,11 @@ export class Lifeline<In, Out>
 
   get unsent(): number {
     return this.#outlet.unsent;
+  }
+
+  /** See {@linkcode Vigil.putOffs}. */
+  get putOffs(): number {
+    return this.#vigil.putOffs;
   }
 
   get urgent(): boolean {
@@ -270,6 +278,7 @@ export class Lifeline<In, Out>
       ) {
         watch.heartbeat.heardAt = heardAt;
       } else {
+        this.#vigil.heard(now);
         this.pulse.heard(now);
         // It is asked again an interval from now, which may be before it would have been given up.
         if (this.pulse.relieved()) this.#rearm();
@@ -388,6 +397,11 @@ export class Lifeline<In, Out>
 
   get doubtful(): boolean {
     return this.#intake.doubtful;
+  }
+
+  get observed(): boolean {
+    // Not every byte is life where heartbeats are keyed.
+    return this.#keyed || this.#observer?.suppressed !== undefined;
   }
 
   beat(verdict: "suspect" | "probe" | "beat", now: number): void {

@@ -153,6 +153,11 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
     return this.#inbox.bytes + this.#line.heldBytes;
   }
 
+  /** Probes that were due when the peer turned out to have spoken, beyond those that were noticed. */
+  get probesSpared(): number {
+    return this.#line.putOffs;
+  }
+
   /** Instant of the last message either way. */
   get messageAt(): number {
     return this.#line.watch.messageAt;

@@ -21,6 +21,8 @@ export interface VigilOwner {
   noticed(what: Happening, fact?: number): void;
   /** What came from the peer is still being looked at, and may prove it alive. */
   readonly doubtful: boolean;
+  /** Each look at the clocks is wanted: the wheel may not put any off by itself. */
+  readonly observed: boolean;
   /** The peer is given up. */
   break(verdict: FatalVerdict): void;
 }
@@ -34,6 +36,10 @@ export class Vigil implements Due {
   #over = false;
   /** Instant at which a probe is due if the peer says nothing. */
   #askAt = Infinity;
+  /** The wheel may put the next looks off by itself. */
+  #spared = false;
+  /** Looks that it did put off, once the clocks have stopped. */
+  #putOffs = 0;
   /** The last pause of ours that was told of. */
   #pause: Pause | undefined;
 
@@ -51,18 +57,33 @@ export class Vigil implements Due {
 
   /** A deadline may have come nearer. */
   rearm(): void {
-    if (this.#entry >= 0) this.#wheel.hasten(this.#entry, this.#watch.deadline(this.#wheel.pause));
+    if (this.#entry < 0) return;
+    if (this.#spared) this.#askAt = this.#wheel.deadline(this.#entry);
+    this.#spared = false;
+    this.#wheel.hasten(this.#entry, this.#watch.deadline(this.#wheel.pause));
+  }
+
+  /** The peer was heard. */
+  heard(now: number): void {
+    if (this.#entry >= 0) this.#wheel.touch(this.#entry, now);
+  }
+
+  /** Probes that were due when the peer turned out to have spoken, as far as only the wheel knows. */
+  get putOffs(): number {
+    return this.#entry >= 0 ? this.#wheel.putOffs(this.#entry) : this.#putOffs;
   }
 
   /** The clocks stop. */
   end(): void {
     this.#over = true;
+    this.#putOffs = this.putOffs;
     if (this.#entry >= 0) this.#wheel.remove(this.#entry);
     this.#entry = -1;
   }
 
   due(now: number, sure: boolean): number {
     this.#notePause();
+    this.#spared = false;
     const watch = this.#watch, { pause } = this.#wheel;
     // Woken for a probe that is not due any more: the peer has spoken.
     if (this.#askAt <= now && watch.heartbeat.askAt > now) this.#owner.noticed("suppressed");
@@ -70,6 +91,7 @@ export class Vigil implements Due {
       const deadline = watch.deadline(pause);
       if (deadline > now) {
         this.#askAt = watch.heartbeat.askAt;
+        this.#spare(deadline);
         return deadline;
       }
       const verdict = watch.check(now, pause);
@@ -94,6 +116,13 @@ export class Vigil implements Due {
       }
     }
     return Infinity;
+  }
+
+  /** Lets the wheel put looks off by itself, where each of them would only find that the peer has spoken. */
+  #spare(deadline: number): void {
+    const span = this.#owner.observed || this.#askAt !== deadline ? 0 : this.#watch.lull;
+    this.#spared = span > 0;
+    if (this.#spared) this.#wheel.spare(this.#entry, span);
   }
 
   /** Tells of a pause of ours, once. */

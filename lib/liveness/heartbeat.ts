@@ -57,7 +57,7 @@ const MAX_EXCUSES = 3;
  */
 export class Heartbeat {
   // A field that is a fraction from the start is written in place on V8; any other is a new object for each write.
-  /** Instant of the last byte from the peer. Reading writes this number and touches nothing else. */
+  /** Instant of the last byte from the peer. Reading writes this number, and the same on the wheel, and nothing else. */
   heardAt: number = NaN;
   /** Instant of the last byte we handed to the socket. */
   sentAt: number = NaN;
@@ -165,6 +165,17 @@ export class Heartbeat {
   /** Instant at which the peer is asked if it says nothing; `Infinity` while it has been asked, or never is. */
   get askAt(): number {
     return this.suspect ? Infinity : this.#inbound(undefined);
+  }
+
+  /**
+   * How long after every byte of the peer there is nothing to do, if only the peer's silence is watched and it is not in
+   * question; otherwise 0.
+   */
+  get lull(): number {
+    const { interval, sendEvery } = this.#policy;
+    const sole = sendEvery === Infinity && this.#listening && !this.suspect;
+    // The first silence may be shorter: see `#inbound`.
+    return sole && interval < Infinity && this.heardAt !== this.#openedAt ? interval : 0;
   }
 
   /** Says what to do at `now`. A `"dead"` is not remembered: the caller may ask again to be sure. */

@@ -181,6 +181,11 @@ export class Watch {
     return Math.min(stalled, others, this.heartbeat.deadline(pause));
   }
 
+  /** As {@linkcode Heartbeat.lull}; 0 while any other clock runs. Of what {@linkcode deadline} last found. */
+  get lull(): number {
+    return this.#calm && this.stall.deadline() === Infinity ? this.heartbeat.lull : 0;
+  }
+
   /** Says what to do at `now`. A fatal verdict is not remembered: ask again to be sure. */
   check(now: number, pause?: Pause): WatchVerdict {
     if (now >= this.stall.deadline(pause)) return "write-stalled";

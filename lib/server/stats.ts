@@ -85,8 +85,9 @@ export class Tally {
   }
 
   /** A connection has ended. */
-  ended({ code }: CloseReason): void {
+  ended({ code }: CloseReason, { probesSpared }: Pick<Weight, "probesSpared">): void {
     this.#ended[code] = (this.#ended[code] ?? 0) + 1;
+    this.happened.probesSuppressed += probesSpared;
   }
 
   /** Something was noticed of a connection. */
@@ -113,11 +114,12 @@ export class Tally {
     { pauses, lag }: Pick<Wheel, "pauses" | "lag">,
   ): ServerStats {
     const { peak, accepted, reopened, refusedBy } = this;
-    let refused = 0, bufferedBytes = 0, heldBytes = 0;
+    let refused = 0, bufferedBytes = 0, heldBytes = 0, { probesSuppressed } = this.happened;
     for (const reason in refusedBy) refused += refusedBy[reason as Refusal];
     for (const connection of connections) {
       bufferedBytes += connection.bufferedAmount;
       heldBytes += connection.heldBytes;
+      probesSuppressed += connection.probesSpared;
     }
     return {
       now: connections.size,
@@ -129,6 +131,7 @@ export class Tally {
       ended: { ...this.#ended },
       reopened,
       ...this.happened,
+      probesSuppressed,
       pauses,
       lag,
       bufferedBytes,
@@ -141,4 +144,6 @@ export class Tally {
 interface Weight {
   readonly bufferedAmount: number;
   readonly heldBytes: number;
+  /** Probes that were not needed, and were not {@linkcode Tally.noticed}. */
+  readonly probesSpared: number;
 }

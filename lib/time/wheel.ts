@@ -2,7 +2,7 @@
  * Many deadlines on one timer.
  *
  * A timing wheel on typed arrays (Varghese and Lauck, 1987): a fine ring of 256 slots, a tick long each, and a coarse
- * one of 1024 slots of eight ticks, for what is farther away. A deadline costs some 30 bytes and stays in its slot until
+ * one of 1024 slots of eight ticks, for what is farther away. A deadline costs less than 100 bytes and stays in its slot until
  * it falls due. None falls due early; each at most one tick late, or eight if it was set more than 255 ticks ahead,
  * unless the process itself was late. Most wait for seconds, and a wake-up of the process costs more than all else here:
  * so those share one.
@@ -14,6 +14,7 @@
  */
 
 import type { Clock, WakeUp } from "./clock.ts";
+import { EntryTable, NONE } from "./entry_table.ts";
 import { type Pause, pauseBetween } from "./pause.ts";
 
 /** Something that has a deadline on a {@linkcode Wheel}. */
@@ -45,13 +46,6 @@ const COARSE = 1024;
 const WIDTH = 8;
 /** The slot after all others: what is due now. */
 const DUE = FINE + COARSE;
-const NONE = -1;
-
-// An entry is four numbers in `#links`: its neighbours in the slot, the slot itself, and one to fill a cache line evenly.
-const LINKS = 4;
-const NEXT = 0;
-const PREVIOUS = 1;
-const SLOT = 2;
 
 /** Deadlines of many owners, on one timer of one clock. */
 export class Wheel {
@@ -63,12 +57,9 @@ export class Wheel {
   /** The last tick that was handled. */
   #at = 0;
 
-  // Entry i is `#owners[i]`, with its deadline and its links.
-  #owners: (Due | undefined)[] = [];
-  #deadlines = new Float64Array(64);
-  #links = new Int32Array(LINKS * 64);
-  #free: number[] = [];
-  readonly #heads = new Int32Array(DUE + 1).fill(NONE);
+  // Entry i is `#owners[i]`, and all its numbers are in the table.
+  readonly #owners: (Due | undefined)[] = [];
+  readonly #table = new EntryTable(DUE + 1);
   #size = 0;
 
   #wake: WakeUp | undefined;
@@ -116,39 +107,65 @@ export class Wheel {
 
   /** Puts `owner` on the wheel, to be called at `deadline`. Returns the number that the other calls take. */
   add(owner: Due, deadline: number): number {
-    const id = this.#free.pop() ?? this.#owners.length;
-    if (id === this.#deadlines.length) this.#grow();
+    const id = this.#table.add();
     this.#owners[id] = owner;
-    this.#links[LINKS * id + SLOT] = NONE;
     this.#size++;
     this.#insert(id, deadline);
     return id;
   }
 
-  /** Moves an entry to another deadline; `Infinity` puts it to sleep. */
+  /** Moves an entry to another deadline; `Infinity` puts it to sleep. Takes back what {@linkcode spare} allowed. */
   set(id: number, deadline: number): void {
-    if (this.#deadlines[id] === deadline) return;
-    this.#unlink(id);
-    this.#insert(id, deadline);
+    this.spare(id, 0);
+    this.#move(id, deadline);
   }
 
-  /** Moves an entry to `deadline` if that is sooner. */
+  /** Moves an entry to `deadline` if that is sooner. Takes back what {@linkcode spare} allowed in any case. */
   hasten(id: number, deadline: number): void {
-    if (deadline < this.#deadlines[id]!) this.set(id, deadline);
+    this.spare(id, 0);
+    if (deadline < this.deadline(id)) this.#move(id, deadline);
+  }
+
+  /** The deadline of an entry. */
+  deadline(id: number): number {
+    return this.#table.deadline(id);
+  }
+
+  /**
+   * Says that nothing is due before `span` ms after the last {@linkcode touch}. An entry that falls due is put off to there
+   * without a call, until it is set, or this process has been away. `0` takes that back.
+   */
+  spare(id: number, span: number): void {
+    this.#table.spare(id, span, this.#pauses);
+  }
+
+  /** Notes a sign of life at `now`: one number is written. */
+  touch(id: number, now: number): void {
+    this.#table.touch(id, now);
+  }
+
+  /** How often an entry was put off. */
+  putOffs(id: number): number {
+    return this.#table.putOffs(id);
   }
 
   /** Takes an entry off. Its number may be given to another one. */
   remove(id: number): void {
-    this.#unlink(id);
+    this.#table.unlink(id);
+    this.#table.remove(id);
     this.#owners[id] = undefined;
-    this.#deadlines[id] = NaN;
-    this.#free.push(id);
     this.#size--;
     if (this.#size === 0) this.#sleep();
   }
 
+  #move(id: number, deadline: number): void {
+    if (this.deadline(id) === deadline) return;
+    this.#table.unlink(id);
+    this.#insert(id, deadline);
+  }
+
   #insert(id: number, deadline: number): void {
-    this.#deadlines[id] = deadline;
+    this.#table.setDeadline(id, deadline);
     if (!(deadline < Infinity)) return;
     // No slot that holds anything is visited before the timer comes, so the wheel may be turned up to there at no cost. It
     // has to be: a slot that was due for a visit in the meantime would set the timer to the past, which looks like a pause.
@@ -157,18 +174,8 @@ export class Wheel {
       this.#at = Math.max(this.#at, Math.min(this.#tickAt(this.#clock.now()), next) - 1);
     }
     const slot = this.#slotOf(id);
-    this.#link(id, slot);
+    this.#table.link(id, slot);
     if (!this.#turning) this.#wakeFor(this.#visit(slot));
-  }
-
-  /** Puts an entry that is in no slot into this one. */
-  #link(id: number, slot: number): void {
-    const links = this.#links, entry = LINKS * id, head = this.#heads[slot]!;
-    links[entry + SLOT] = slot;
-    links[entry + PREVIOUS] = NONE;
-    links[entry + NEXT] = head;
-    if (head !== NONE) links[LINKS * head + PREVIOUS] = id;
-    this.#heads[slot] = id;
   }
 
   /** The last tick that has come by `instant`. */
@@ -178,19 +185,9 @@ export class Wheel {
     return this.#start + (tick + 1) * this.#tick <= instant ? tick + 1 : tick;
   }
 
-  #unlink(id: number): void {
-    const links = this.#links, entry = LINKS * id, slot = links[entry + SLOT]!;
-    if (slot === NONE) return;
-    const next = links[entry + NEXT]!, previous = links[entry + PREVIOUS]!;
-    if (previous === NONE) this.#heads[slot] = next;
-    else links[LINKS * previous + NEXT] = next;
-    if (next !== NONE) links[LINKS * next + PREVIOUS] = previous;
-    links[entry + SLOT] = NONE;
-  }
-
   /** The slot in which an entry waits: that of its tick, or the first coarse one that is not too early. */
   #slotOf(id: number): number {
-    const tick = Math.ceil((this.#deadlines[id]! - this.#start) / this.#tick);
+    const tick = Math.ceil((this.deadline(id) - this.#start) / this.#tick);
     if (tick - this.#at < FINE) return Math.max(tick, this.#at + 1) % FINE;
     const last = Math.floor(this.#at / WIDTH) + COARSE - 1;
     return FINE + Math.min(Math.ceil(tick / WIDTH), last) % COARSE;
@@ -258,36 +255,32 @@ export class Wheel {
 
   /** The first number after `at` whose slot holds something, in the ring of `size` slots from `from` on. */
   #nextIn(from: number, size: number, at: number): number {
-    for (let i = at + 1; i <= at + size; i++) if (this.#heads[from + i % size] !== NONE) return i;
+    for (let i = at + 1; i <= at + size; i++) if (!this.#table.isEmpty(from + i % size)) return i;
     return Infinity;
-  }
-
-  /** Takes the first entry out of a slot. */
-  #take(slot: number): number {
-    const id = this.#heads[slot]!;
-    if (id !== NONE) this.#unlink(id);
-    return id;
   }
 
   /** Moves everything in a slot to what is due. */
   #collect(slot: number): void {
-    for (let id = this.#take(slot); id !== NONE; id = this.#take(slot)) this.#link(id, DUE);
+    const table = this.#table;
+    for (let id = table.take(slot); id !== NONE; id = table.take(slot)) table.link(id, DUE);
   }
 
   /** Calls the owners that are due. They may add, move and remove entries, their own and others, as they like. */
   #expire(now: number): void {
-    for (let id = this.#take(DUE); id !== NONE; id = this.#take(DUE)) {
+    const table = this.#table;
+    for (let id = table.take(DUE); id !== NONE; id = table.take(DUE)) {
       // One that lies beyond the coarse ring has waited in its last slot.
-      if (this.#deadlines[id]! > now) this.#link(id, this.#slotOf(id));
+      if (table.deadline(id) > now || table.putOff(id, now, this.#pauses)) table.link(id, this.#slotOf(id));
       else this.#call(id, now, false);
     }
   }
 
   #call(id: number, now: number, sure: boolean): void {
     const owner = this.#owners[id]!;
-    this.#unlink(id);
+    this.#table.unlink(id);
     // Asleep until it answers, so that what it sets itself meanwhile is told from what it returns.
-    this.#deadlines[id] = Infinity;
+    this.#table.setDeadline(id, Infinity);
+    this.spare(id, 0);
     let next = Infinity;
     try {
       next = owner.due(now, sure);
@@ -296,7 +289,7 @@ export class Wheel {
     }
     if (this.#owners[id] !== owner) return;
     if (Number.isNaN(next)) return this.#doubt(id, owner);
-    if (next < this.#deadlines[id]!) this.set(id, next);
+    if (next < this.deadline(id)) this.#move(id, next);
   }
 
   /** Asks again after a turn. */
@@ -309,15 +302,6 @@ export class Wheel {
       // The number may have been given to somebody else meanwhile.
       for (const [id, owner] of doubtful) if (this.#owners[id] === owner) this.#call(id, now, true);
     });
-  }
-
-  #grow(): void {
-    const size = this.#deadlines.length * 2;
-    const deadlines = this.#deadlines, links = this.#links;
-    this.#deadlines = new Float64Array(size);
-    this.#deadlines.set(deadlines);
-    this.#links = new Int32Array(LINKS * size);
-    this.#links.set(links);
   }
 }
 

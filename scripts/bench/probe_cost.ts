@@ -239,7 +239,7 @@ async function main(): Promise<void> {
   const spoken: Figures = { total: [], bare: [] };
   let seen = 0;
   for (let i = 0; i <= rounds + 1; i++) {
-    seen = looks;
+    seen = looks + watched.reduce((sum, line) => sum + line.putOffs, 0);
     before = [pings, timers];
     const total = costOf(() => {
       for (let at = 0; at < INTERVAL; at += READ_GAP) {
@@ -247,7 +247,7 @@ async function main(): Promise<void> {
         clock.run(READ_GAP);
       }
     });
-    seen = looks - seen;
+    seen = looks + watched.reduce((sum, line) => sum + line.putOffs, 0) - seen;
     const alone = costOf(() => {
       for (let at = 0; at < INTERVAL; at += READ_GAP) speakUnwatched(count, (line) => line.data(WORD));
     });

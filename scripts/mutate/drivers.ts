@@ -11,8 +11,8 @@ export const DRIVERS: readonly Mutation[] = [
   ...of("lib/time/wheel.ts", [
     [
       "deadlines fall due a tick early",
-      "Math.ceil((this.#deadlines[id]! - this.#start) / this.#tick)",
-      "Math.floor((this.#deadlines[id]! - this.#start) / this.#tick)",
+      "Math.ceil((this.deadline(id) - this.#start) / this.#tick)",
+      "Math.floor((this.deadline(id) - this.#start) / this.#tick)",
     ],
     [
       "after a pause nothing is read before anybody is judged",
@@ -33,8 +33,8 @@ export const DRIVERS: readonly Mutation[] = [
     ["an empty wheel keeps its timer", "if (this.#size === 0) this.#sleep();", ""],
     [
       "hasten() puts off",
-      "if (deadline < this.#deadlines[id]!) this.set(id, deadline);",
-      "this.set(id, deadline);",
+      "if (deadline < this.deadline(id)) this.#move(id, deadline);",
+      "this.#move(id, deadline);",
     ],
     ["an owner that was removed in its call is put back", "if (this.#owners[id] !== owner) return;", ""],
     [
@@ -44,8 +44,8 @@ export const DRIVERS: readonly Mutation[] = [
     ],
     [
       "what the owner set itself is lost",
-      "if (next < this.#deadlines[id]!) this.set(id, next);",
-      "this.set(id, next);",
+      "if (next < this.deadline(id)) this.#move(id, next);",
+      "this.#move(id, next);",
     ],
     [
       "coarse slots are never visited",
@@ -59,8 +59,8 @@ export const DRIVERS: readonly Mutation[] = [
     ],
     [
       "what lies beyond the rings is due when its slot is",
-      "if (this.#deadlines[id]! > now) this.#link(id, this.#slotOf(id));",
-      "if (this.#deadlines[id]! === NaN) this.#link(id, this.#slotOf(id));",
+      "if (table.deadline(id) > now || ",
+      "if (",
     ],
     [
       "what is set after a pause is measured from when it was due",
@@ -71,6 +71,47 @@ export const DRIVERS: readonly Mutation[] = [
     [
       "pauses are not counted",
       `    this.#pauses++;
+`,
+      "",
+    ],
+    [
+      "set() leaves what was spared",
+      `    this.spare(id, 0);
+    this.#move(id, deadline);`,
+      "    this.#move(id, deadline);",
+    ],
+    [
+      "hasten() leaves what was spared",
+      `    this.spare(id, 0);
+    if (deadline`,
+      "    if (deadline",
+    ],
+    [
+      "a call leaves what was spared",
+      `    this.#table.setDeadline(id, Infinity);
+    this.spare(id, 0);`,
+      "    this.#table.setDeadline(id, Infinity);",
+    ],
+  ]),
+  ...of("lib/time/entry_table.ts", [
+    ["a touch that is too old puts off", "if (!(deadline > now) || ", "if (deadline === -Infinity || "],
+    ["what was spared outlasts a pause", " || wholes[WHOLES * id + PAUSES] !== pauses", ""],
+    [
+      "what was put off is not counted",
+      `    wholes[WHOLES * id + PUT_OFFS]!++;
+`,
+      "",
+    ],
+    [
+      "a new entry has the count of the one before",
+      `    this.#wholes[WHOLES * id + PUT_OFFS] = 0;
+`,
+      "",
+    ],
+    [
+      "a new entry was touched when the one before was",
+      `    this.#fractions[FRACTIONS * id + TOUCHED] = -Infinity;
+    this.#fractions[FRACTIONS * id + SPAN] = 0;
 `,
       "",
     ],

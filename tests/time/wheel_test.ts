@@ -275,3 +275,96 @@ test("Wheel does not take an entry that joins a sleeping wheel for a pause of it
   assertEquals(wheel.pauses, 0);
   assertEquals(recorder.calls, [[7_610, false]]);
 });
+
+/** A wheel with one entry that may be put off by 100 ms after it was touched, and is due at 200. */
+function spared() {
+  const clock = new FakeClock(), wheel = new Wheel(clock, { tick: TICK });
+  const recorder = new Recorder(), id = wheel.add(recorder, 200);
+  wheel.spare(id, 100);
+  return { clock, wheel, recorder, id };
+}
+
+test("Wheel puts off what was touched since, calls nobody for it, and is never early", () => {
+  const { clock, wheel, recorder, id } = spared();
+  clock.advance(101);
+  wheel.touch(id, clock.now());
+  clock.advance(150);
+  // For 201, which is the next tick.
+  assertEquals(recorder.calls, [[210, false]]);
+  assertEquals([wheel.putOffs(id), wheel.pauses], [1, 0]);
+});
+
+test("Wheel calls for a touch that is a whole span ago", () => {
+  const { clock, wheel, recorder, id } = spared();
+  clock.advance(100);
+  wheel.touch(id, clock.now());
+  clock.advance(100);
+  assertEquals(recorder.calls, [[200, false]]);
+  assertEquals(wheel.putOffs(id), 0);
+});
+
+test("Wheel puts off again and again, and calls when touches end", () => {
+  const { clock, wheel, recorder, id } = spared();
+  for (let i = 0; i < 20; i++) {
+    clock.advance(50);
+    wheel.touch(id, clock.now());
+  }
+  assertEquals(recorder.calls, []);
+  // At 200 for the first time, and at each 50 ms after that.
+  assertEquals(wheel.putOffs(id), 17);
+  clock.advance(200);
+  assertEquals(recorder.calls, [[1_100, false]]);
+  assertEquals(clock.pending, 0);
+});
+
+test("Wheel.set() and Wheel.hasten() take back what was spared, also if they move nothing", () => {
+  const moves: ((wheel: Wheel, id: number) => void)[] = [
+    (wheel, id) => wheel.set(id, 200),
+    (wheel, id) => wheel.hasten(id, 200),
+    (wheel, id) => wheel.hasten(id, 500),
+    (wheel, id) => wheel.spare(id, 0),
+  ];
+  for (const move of moves) {
+    const { clock, wheel, recorder, id } = spared();
+    clock.advance(150);
+    wheel.touch(id, clock.now());
+    move(wheel, id);
+    clock.advance(100);
+    assertEquals(recorder.calls, [[200, false]]);
+  }
+});
+
+test("Wheel puts nothing off on its own once it has called", () => {
+  const clock = new FakeClock(), wheel = new Wheel(clock, { tick: TICK });
+  const recorder = new Recorder((now) => now < 300 ? 300 : Infinity), id = wheel.add(recorder, 200);
+  wheel.spare(id, 100);
+  clock.advance(250);
+  wheel.touch(id, clock.now());
+  clock.advance(100);
+  assertEquals(recorder.calls.map(([now]) => now), [200, 300]);
+});
+
+test("Wheel puts nothing off that was spared before this process was away", () => {
+  const { clock, wheel, recorder, id } = spared();
+  wheel.set(id, 1_000);
+  wheel.spare(id, 5_000);
+  wheel.touch(id, clock.now());
+  wheel.add(new Recorder(), 100);
+  clock.sleep(400);
+  wheel.touch(id, clock.now());
+  clock.advance(700);
+  assertEquals(recorder.calls, [[1_000, false]]);
+  assertEquals([wheel.pauses, wheel.putOffs(id)], [1, 0]);
+});
+
+test("Wheel spares nothing to whoever is given the number of another", () => {
+  const { clock, wheel, id } = spared();
+  clock.advance(150);
+  wheel.touch(id, clock.now());
+  wheel.remove(id);
+  const recorder = new Recorder();
+  assertEquals(wheel.add(recorder, 200), id);
+  clock.advance(100);
+  assertEquals(recorder.calls, [[200, false]]);
+  assertEquals(wheel.putOffs(id), 0);
+});
