@@ -4,7 +4,7 @@
  * @module
  */
 
-import fc from "fast-check";
+import type fc from "fast-check";
 import { detectTransport } from "../../lib/transport/detect.ts";
 import { Caller, deeds, pause } from "./caller.ts";
 import { clientHello } from "./client_hello.ts";

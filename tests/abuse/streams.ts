@@ -62,6 +62,8 @@ function frameOf(say: ReturnType<typeof speaker>): fc.Arbitrary<Uint8Array> {
     { weight: 6, arbitrary: few.map(say.data) },
     { weight: 3, arbitrary: word.map(say.data) },
     { weight: 3, arbitrary: fc.json({ maxDepth: 1 }).map(say.data) },
+    // JSON that a parser may read and a writer may not write.
+    { weight: 1, arbitrary: fc.nat(20_000).map((depth) => say.data("[".repeat(depth) + "]".repeat(depth))) },
     { weight: 2, arbitrary: few.filter(({ length }) => length > 0).map(say.piece) },
     { weight: 2, arbitrary: fc.constant(0).map(() => say.ping()) },
     { weight: 1, arbitrary: eight.map(say.pong) },

@@ -125,6 +125,8 @@ async function absent(
   assertStrictEquals(lost, 0);
   assertLessOrEqual(goneAt - backAt, bound);
   assertLess(TIMEOUT, goneAt - diedAt);
+  // One that starves gets to it now and then; the others cannot have before they were back.
+  if (row === 23) assertLess(backAt - SLACK, goneAt, "it was never away");
   assertLessOrEqual(burst, 3);
   const ours = [...healthy, dead].flatMap(({ remotes }) => remotes);
   assertEquals(ended.filter(({ remote }) => ours.includes(remote)).map(({ code }) => code), [

@@ -11,6 +11,7 @@ import { pause } from "../support/processes.ts";
 import {
   all,
   assertUnharmed,
+  bearable,
   BOUND,
   check,
   exchange,
@@ -26,15 +27,18 @@ import {
 
 const MIB = 1024 * 1024;
 
-check("what is well stays well: beats, odd chunks, much data, half an end, and silence beside them", async () => {
-  // One after another they would disturb what is measured by their start.
-  const [server, alone, lines] = await Promise.all([
-    startServer({ options: { firstByteTimeout: TIMEOUT } }),
-    startServer(),
-    startServer({ protocol: "lines" }),
-  ]);
-  await all(quiet(server), busy(server), narrow(alone), spoken(lines));
-});
+check(
+  "what is well stays well: beats, odd chunks, much data, half an end, and silence beside them",
+  async () => {
+    // One after another they would disturb what is measured by their start.
+    const [server, alone, lines] = await Promise.all([
+      startServer({ options: { firstByteTimeout: TIMEOUT } }),
+      startServer(),
+      startServer({ protocol: "lines" }),
+    ]);
+    await all(quiet(server), busy(server), narrow(alone), spoken(lines));
+  },
+);
 
 /** Beats on time, and heartbeats in odd chunks, with peers beside them that never say anything. */
 async function quiet(server: FaultServer): Promise<void> {
@@ -64,7 +68,7 @@ async function quiet(server: FaultServer): Promise<void> {
   assertLessOrEqual(Math.abs(mean - INTERVAL), Math.max(0.05 * INTERVAL, 15));
   assertLessOrEqual(gap, INTERVAL + SLACK);
   assertLessOrEqual(drift, INTERVAL / 4);
-  assertLessOrEqual(echo, 500);
+  assertLessOrEqual(echo, bearable(500));
   assertEquals(wrong, []);
   assertStrictEquals(times.length, 10);
   for (const time of times) {
@@ -92,7 +96,12 @@ async function busy(server: FaultServer): Promise<void> {
   );
   note(4, "8 MiB there and back", "exact, <= 10000 ms", `${transfer.exact}, ${Math.round(transfer.time)} ms`);
   note(4, "neighbours", "0 lost, p99 <= 150 ms", `${felt.lost} lost, ${Math.round(felt.p99)} ms`);
-  note(8, "64 KiB, then FIN", "all back, FIN <= 1000 ms", `${half.exact}, ${half.end}, ${Math.round(half.time)} ms`);
+  note(
+    8,
+    "64 KiB, then FIN",
+    "all back, FIN <= 1000 ms",
+    `${half.exact}, ${half.end}, ${Math.round(half.time)} ms`,
+  );
   assertStrictEquals(garbage.wrong, 0);
   assert(transfer.exact, `${transfer.bytes} came back, or others`);
   assertLessOrEqual(transfer.time, 10_000);
@@ -117,7 +126,12 @@ async function narrow(server: FaultServer): Promise<void> {
   }
   const felt = await neighbours.report();
   const growth = peak - before;
-  note(16, "reads nothing, window 8 KiB", `cut <= ${BOUND} ms after its last byte`, `${Math.round(found.cut!)} ms`);
+  note(
+    16,
+    "reads nothing, window 8 KiB",
+    `cut <= ${BOUND} ms after its last byte`,
+    `${Math.round(found.cut!)} ms`,
+  );
   note(16, "reads nothing, window 8 KiB", "<= 64 MiB more", `${Math.round(growth / MIB)} MiB more`);
   note(16, "neighbours", "0 lost, p99 <= 150 ms", `${felt.lost} lost, ${Math.round(felt.p99)} ms`);
   assertGreater(found.sent, 4096);
@@ -138,7 +152,7 @@ async function spoken(server: FaultServer): Promise<void> {
   assertLessOrEqual(cut ?? Infinity, BOUND);
   assertStrictEquals(lost, false);
   assertGreater(pings, 3);
-  assertLessOrEqual(echo, 500);
+  assertLessOrEqual(echo, bearable(500));
   assert((await codes(server)).includes("heartbeat-timeout"));
 }
 

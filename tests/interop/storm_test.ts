@@ -35,7 +35,8 @@ test("Sessions that are cut again and again lose nothing, double nothing, and ke
     assertEquals(Object.values(cuts).reduce((sum, count) => sum + count, 0), 100);
     for (const count of Object.values(cuts)) assertGreater(count, 10);
     assertGreaterOrEqual(connections, 110);
-    assertEquals(ends["client closed"], 10);
+    // A cut may hit the goodbye, too.
+    assertEquals((ends["client closed"] ?? 0) + (ends["client reset"] ?? 0), 10);
   } finally {
     await killAll();
   }

@@ -9,7 +9,7 @@ import type { Connection } from "../../lib/connection.ts";
 import type { CloseReason } from "../../lib/errors.ts";
 import { frames } from "../../lib/protocol/frames.ts";
 import type { Wire } from "../../lib/protocol/protocol.ts";
-import type { ReconnectOptions } from "../../lib/session/redial.ts";
+import type { ReconnectOptions } from "../../lib/session/reconnect_options.ts";
 import type { Socket, SocketHandler, TcpAddress } from "../../lib/transport/transport.ts";
 import type { Message } from "./codec.ts";
 import { Host } from "./host.ts";

@@ -7,7 +7,7 @@
 import type { ConnectionOptions } from "../../lib/connection.ts";
 import { frames } from "../../lib/protocol/frames.ts";
 import type { Protocol } from "../../lib/protocol/protocol.ts";
-import type { ReconnectOptions } from "../../lib/session/redial.ts";
+import type { ReconnectOptions } from "../../lib/session/reconnect_options.ts";
 import type { Message } from "./codec.ts";
 import type { Lots } from "./lots.ts";
 import type { Cut } from "./tap.ts";

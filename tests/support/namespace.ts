@@ -8,8 +8,10 @@
  */
 
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { launch } from "./processes.ts";
 
 const PREFIX = "holdfast-";
 
@@ -36,8 +38,15 @@ export interface Hosts {
   remove(): void;
 }
 
-/** Builds two hosts; or tells why that cannot be done here. */
-export function buildHosts(): Hosts | { readonly missing: string } {
+/** Where `ip netns exec` finds the files of a host that are its own. */
+const FILES = "/etc/netns";
+
+/**
+ * Builds two hosts; or tells why that cannot be done here.
+ *
+ * @param nameserver Address at which the client's host looks names up, if it has to.
+ */
+export function buildHosts(nameserver?: string): Hosts | { readonly missing: string } {
   if (process.getuid?.() !== 0) return { missing: "only root can make network namespaces" };
   for (const [program, probe] of [["ip", "-V"], ["nft", "-v"]] as const) {
     if (spawnSync(program, [probe]).error !== undefined) return { missing: `${program} is not installed` };
@@ -45,9 +54,17 @@ export function buildHosts(): Hosts | { readonly missing: string } {
   removeLeftovers();
   const server = `${PREFIX}${process.pid}-s`, client = `${PREFIX}${process.pid}-c`;
   const remove = () => {
-    for (const name of [server, client]) spawnSync("ip", ["netns", "del", name]);
+    for (const name of [server, client]) removeHost(name);
   };
   try {
+    if (nameserver !== undefined) {
+      mkdirSync(`${FILES}/${client}`, { recursive: true });
+      // It asks once: what is tried again, and when, is for the client to say.
+      writeFileSync(
+        `${FILES}/${client}/resolv.conf`,
+        `nameserver ${nameserver}\noptions attempts:1 timeout:1\n`,
+      );
+    }
     run("ip", ["netns", "add", server]);
     run("ip", ["netns", "add", client]);
     run("ip", [
@@ -95,6 +112,63 @@ export function buildHosts(): Hosts | { readonly missing: string } {
   };
 }
 
+/** Two hosts with a path between them that delays, loses, doubles and reorders packets. */
+export interface FarHosts {
+  readonly server: string;
+  readonly client: string;
+  readonly onServer: readonly string[];
+  readonly onClient: readonly string[];
+  /** Makes the path as bad as it is to be; until then it only delays. */
+  spoil(): void;
+  /** What the path has done since. */
+  counts(): Promise<{ passed: number; lost: number; doubled: number; overtaken: number }>;
+  remove(): void;
+}
+
+/** What a path does: shares from 0 to 1, times in milliseconds. */
+export interface Path {
+  readonly delay: number;
+  readonly jitter: number;
+  readonly loss: number;
+  readonly doubled: number;
+  readonly seed: number;
+}
+
+/** Builds two hosts far from each other; or tells why that cannot be done here. */
+export async function buildFarHosts(path: Path): Promise<FarHosts | { readonly missing: string }> {
+  if (process.getuid?.() !== 0) return { missing: "only root can make network namespaces" };
+  if (!existsSync("/dev/net/tun")) return { missing: "there is no /dev/net/tun" };
+  if (spawnSync("ip", ["-V"]).error !== undefined) return { missing: "ip is not installed" };
+  removeLeftovers();
+  const server = `${PREFIX}${process.pid}-fs`, client = `${PREFIX}${process.pid}-fc`;
+  const remove = () => {
+    for (const name of [server, client]) removeHost(name);
+  };
+  const file = fileURLToPath(new URL("lossy_path.py", import.meta.url));
+  const { delay, jitter, loss, doubled, seed } = path;
+  try {
+    for (const name of [server, client]) run("ip", ["netns", "add", name]);
+    const ends = [server, SERVER, client, CLIENTS[0]];
+    const relay = launch(["python3", file, ...ends, ...[delay, jitter, loss, doubled, seed].map(String)]);
+    await relay.told();
+    return {
+      server: SERVER,
+      client: CLIENTS[0],
+      onServer: ["ip", "netns", "exec", server],
+      onClient: ["ip", "netns", "exec", client],
+      spoil: () => relay.tell("spoil"),
+      counts() {
+        relay.tell("counts");
+        return relay.told();
+      },
+      remove,
+    };
+  } catch (error) {
+    remove();
+    return { missing: (error as Error).message };
+  }
+}
+
 /** Drops what comes from or goes to the addresses of a set, on the input hook as a network would. */
 function rules(host: string, end: "ip saddr" | "ip daddr"): void {
   const script = `table ip faults {
@@ -118,8 +192,13 @@ function element(what: "add" | "delete", host: string, address: string): string[
 function removeLeftovers(): void {
   for (const name of existsSync("/run/netns") ? readdirSync("/run/netns") : []) {
     const pid = new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1];
-    if (pid !== undefined && !existsSync(`/proc/${pid}`)) spawnSync("ip", ["netns", "del", name]);
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) removeHost(name);
   }
+}
+
+function removeHost(name: string): void {
+  spawnSync("ip", ["netns", "del", name]);
+  rmSync(`${FILES}/${name}`, { recursive: true, force: true });
 }
 
 function run(program: string, args: readonly string[], input = ""): void {

@@ -12,11 +12,13 @@ standard input. Then it ends, unless KIND says otherwise.
     deaf       asks for an endless stream, and sends heartbeats, but never reads
     flooding   sends data without pause, and never reads what comes back
     tokens     sends heartbeats at full speed for ARGUMENT seconds (2), and reads
-    blocking   says `block` when it is told to
+    blocking   sends heartbeats, and says `block` when it is told to
     fin, rst   ends all connections, in that way, when it is told to
     churn      opens and ends COUNT connections in turn, in every way; its one line tells how many were answered
     returning  is told an answer on each connection before the first line, connects again when they are lost, and
                tells when all were answered again
+    downloading  asks for a megabyte of numbers on each connection, and reads it slowly through a small window; its first
+               line comes when all have begun to come, the second when all have ended
     server     not a client: listens, prints {"ports": [PORT]}, answers heartbeats ARGUMENT ms (0) later, and sends
                each line that it is given to the first peer
 """
@@ -278,8 +280,10 @@ def tokens():
 
 def blocking():
     peers = open_all(Peer.read)
-    while turn(now() + 60):
-        pass
+    # It must not be given up before it is told, however long that takes.
+    every(0.3, lambda: peers[0].write(TOKEN))
+    # On its own: what is glued to a heartbeat is another message.
+    time.sleep(0.3)
     peers[0].write(b"block")
     tell({})
     # Gone at once it would send RST, which takes the message with it.
@@ -319,7 +323,7 @@ def churn():
 
 
 def returning():
-    peers, waiting, served = {}, [], set()
+    peers, waiting, served, slowest = {}, [], set(), [0]
 
     def readable(peer):
         beats, rest = peer.read()
@@ -333,10 +337,12 @@ def returning():
         waiting.append((now() + 0.05, place))
 
     def dial(place):
+        began = now()
         try:
             peer = peers[place] = Peer()
         except OSError:
             return lost(place)
+        slowest[0] = max(slowest[0], now() - began)
         peer.place = place
         peer.when_lost = lambda: lost(place)
         loop.register(peer.sock, selectors.EVENT_READ, (readable, peer))
@@ -356,9 +362,52 @@ def returning():
     until(lambda: len(served) == COUNT)
     tell({"ports": [peer.sock.getsockname()[1] for peer in peers.values()]})
     until(lambda: not served)
+    slowest[0] = 0
     until(lambda: len(served) == COUNT)
-    tell({"served": COUNT})
+    tell({"served": COUNT, "slowest": 1000 * slowest[0]})
     until(lambda: False)
+
+
+def downloading():
+    peers, total, wanted = [], 1 << 20, b"".join(number.to_bytes(4, "big") for number in range(1 << 18))
+    for _ in range(COUNT):
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        sock.bind((SOURCE, 0))
+        sock.connect((HOST, PORT))
+        sock.sendall(b"megabyte")
+        sock.setblocking(False)
+        peers.append([sock, bytearray(), None])
+    ports, said, beat, until = [sock.getsockname()[1] for sock, _, _ in peers], False, now(), now() + 30
+    while any(end is None for _, _, end in peers) and now() < until:
+        time.sleep(0.01)
+        beats = now() >= beat + 0.3
+        if beats:
+            beat = now()
+        for peer in peers:
+            sock, got, end = peer
+            if end is not None:
+                continue
+            try:
+                # Those that are unread when the server closes must not cost what it has sent.
+                if beats:
+                    sock.send(TOKEN)
+                data = sock.recv(8192)
+                if not data:
+                    peer[2] = "FIN"
+                    sock.close()
+                got += data
+            except BlockingIOError:
+                pass
+            except OSError as error:
+                peer[2] = str(error)
+        if not said and all(got for _, got, _ in peers):
+            said = True
+            tell({"ports": ports})
+    # The numbers are too small for a heartbeat to be found in them.
+    clean = [bytes(got).replace(TOKEN, b"") for _, got, _ in peers]
+    tell({"exact": sum(data == wanted for data in clean), "missing": sum(total - len(data) for data in clean),
+          "fin": sum(end == "FIN" for _, _, end in peers), "ends": [end for _, _, end in peers]})
 
 
 def server():
@@ -404,5 +453,6 @@ def server():
     "rst": lambda: ending(True),
     "churn": churn,
     "returning": returning,
+    "downloading": downloading,
     "server": server,
 }[KIND]()

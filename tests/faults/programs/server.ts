@@ -3,7 +3,8 @@
  *
  * Argument: `{ hostname, port, interval, timeout, protocol, options }` as JSON, with options for `serve()` besides. Prints
  * one line of JSON when it listens, `{ port, reset }`, and one in answer to a line on standard input: how many connections
- * there are, how each of the others ended, how many callers were turned away, and what the wall clock shows. It does what
+ * there are, how each of the others ended, how many callers were turned
+ * away, how often it had to listen again, and what the wall clock shows. It does what
  * the messages `block`, `stream` and `megabyte` ask for, besides echoing. At SIGTERM it drains and ends.
  *
  * @module
@@ -121,7 +122,7 @@ console.log(JSON.stringify({ port: (server.address as TcpAddress).port, reset: c
 process.on("SIGTERM", () => void server.drain({ timeout: DRAIN }).then(() => process.exit()));
 
 for await (const _line of createInterface({ input: process.stdin })) {
-  const { now, refused } = server.stats();
-  console.log(JSON.stringify({ now, ended, refused, date: Date.now() }));
+  const { now, refused, reopened } = server.stats();
+  console.log(JSON.stringify({ now, ended, refused, reopened, date: Date.now() }));
 }
 process.exit();
