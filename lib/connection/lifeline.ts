@@ -61,7 +61,7 @@ export class Lifeline<In, Out>
   /** What the peer said when it greeted, and when it ended. */
   peerHello: Hello | undefined;
   #farewell: Farewell | undefined;
-  /** Instant of the last byte from the peer. */
+  /** Instant of the last byte from the peer, without pongs that answer nothing of ours. */
   lastHeardAt: number;
   readonly #gate: ReadGate;
   /** The owner has no room. */
@@ -276,7 +276,7 @@ export class Lifeline<In, Out>
       if (
         !this.#keyed && counts.pongsUnasked !== pongsUnasked && !this.#intake.alive && unfinished === 0
       ) {
-        watch.heartbeat.heardAt = heardAt;
+        this.lastHeardAt = watch.heartbeat.heardAt = heardAt;
       } else {
         this.#vigil.heard(now);
         this.pulse.heard(now);

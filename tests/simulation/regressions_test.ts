@@ -24,6 +24,7 @@ const REGRESSIONS: readonly [seed: number, what: string][] = [
   [267, "a peer in question that was asked on demand got its time over again"],
   [14_394, "idle-timeout for a peer that was not read"],
   [2_833, "frame-timeout for a peer that was not read"],
+  [8_174, "a pong that nobody asked for counted as the last byte heard"],
 ];
 
 for (const [seed, what] of REGRESSIONS) {
