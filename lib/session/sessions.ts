@@ -4,7 +4,7 @@
  * @module
  */
 
-import { duration } from "../checked.ts";
+import { count, duration } from "../checked.ts";
 import type { ConnectionKeeper } from "../connection/keeper.ts";
 import type { LiveConnection } from "../connection/live_connection.ts";
 import type { ConnectionPolicy } from "../connection/policy.ts";
@@ -20,6 +20,11 @@ import { nameOf, newTicket, sameSecret } from "./ticket.ts";
 export interface SessionOptions {
   /** How long a session is kept without a connection, in milliseconds. @default {120_000} as socket.io */
   readonly window?: number;
+  /**
+   * Sessions without a connection that are kept at a time; above it the one that has been away longest ends with
+   * `session-lost`, so that callers who come and go cannot take all memory. @default {10_000}
+   */
+  readonly maxAway?: number;
   /** Where sessions go when this server drains, for the one that takes over. @default nowhere: then they end */
   readonly store?: SessionStore;
 }
@@ -34,6 +39,7 @@ export class Sessions<In, Out> {
   readonly #handle: SessionHandler<In, Out>;
   readonly #emptied: () => void;
   readonly #window: number;
+  readonly #maxAway: number;
   readonly #store: SessionStore | undefined;
   readonly #sessions = new Map<string, LastingConnection<In, Out>>();
   /** Sessions that are being taken from the store. */
@@ -59,6 +65,7 @@ export class Sessions<In, Out> {
     this.#handle = handle;
     this.#emptied = emptied;
     this.#window = duration("serve", "resume.window", options.window ?? 120_000);
+    this.#maxAway = count("serve", "resume.maxAway", options.maxAway ?? 10_000);
     this.#store = options.store;
   }
 
@@ -204,6 +211,9 @@ export class Sessions<In, Out> {
       return Infinity;
     };
     this.#windows.set(connection, wheel.add({ due }, clock.now() + this.#window));
+    if (this.#windows.size <= this.#maxAway) return;
+    const [longest] = this.#windows.keys();
+    longest!.end("session-lost", "local");
   }
 
   #endWindow(connection: LastingConnection<In, Out>): void {

@@ -30,7 +30,7 @@ const RUNTIME_LIMIT = 300_000;
 const ASIDE = /^tests\/conformance\//;
 
 /** Files that run last and alone, since they measure what a neighbour feels. */
-const ALONE = /^tests\/faults\//;
+const ALONE = /^tests\/(faults|abuse)\//;
 
 /** A file that takes longer than this is named, since it costs everybody on every run, in milliseconds. */
 const SLOW = 20_000;
