@@ -26,12 +26,13 @@ async function withKey(key: string, use: (path: string) => Promise<void>): Promi
 /** Stands between clients and the server at `port`, and can cut what passes. */
 async function relay(port: number) {
   const pairs = new Set<readonly [Socket, Socket]>();
-  const server = createServer((client) => {
-    const pair = [client, dial(port, "127.0.0.1")] as const;
+  // Half-closed on one side must stay so on the other: an answer may still be under way.
+  const server = createServer({ allowHalfOpen: true }, (client) => {
+    const pair = [client, dial({ port, host: "127.0.0.1", allowHalfOpen: true })] as const;
     pairs.add(pair);
     for (const [from, to] of [pair, [pair[1], pair[0]]] as const) {
       from.pipe(to);
-      from.on("error", () => to.destroy()).on("close", () => to.destroy());
+      from.on("error", () => to.destroy());
     }
     client.on("close", () => pairs.delete(pair));
   });
