@@ -71,8 +71,6 @@ export class LastingConnection<In, Out>
   #again = 0;
   /** The link ends because it has lived long enough, and not because anybody is done. */
   #aged = false;
-  /** The server wants us to go, so that nothing new is sent over this link. */
-  #holding = false;
   /** The session has been given to another process. */
   #handedOver = false;
   /** It is being handed over to another process: nothing more is taken. */
@@ -161,7 +159,7 @@ export class LastingConnection<In, Out>
   /** Goes on with `live`, whose peer has `received` so many messages of the session. */
   attach(live: LiveConnection<In, Out>, received = 0): void {
     const old = this.#link.take(live);
-    this.#aged = this.#holding = false;
+    this.#aged = false;
     live.adopt(this, this);
     if (old !== undefined) {
       if (this.#session === undefined) this.#link.retire(old, this, this);
@@ -266,7 +264,7 @@ export class LastingConnection<In, Out>
     const kept = encoded(this.#link.live.encode(message));
     this.#outbox.add(kept);
     this.#messagesSent++;
-    if (this.#link.up && !this.#holding) {
+    if (this.#link.up) {
       this.#acks?.tell();
       this.#link.live.transmit(outgoing(kept));
     }
@@ -412,9 +410,7 @@ export class LastingConnection<In, Out>
     else this.#finish();
   }
 
-  draining(live: LiveConnection<In, Out>, notice: DrainNotice): void {
-    // What is sent from now on waits for the next link: the server could never go while more and more comes.
-    if (live === this.#link.live) this.#holding = this.#session !== undefined;
+  draining(_live: LiveConnection<In, Out>, notice: DrainNotice): void {
     this.#owner.draining?.(notice);
     this.#call(() => this.onDrain?.(notice, this));
   }

@@ -21,7 +21,7 @@ import { newestNode, root, tools } from "./tools.mjs";
 const FILE_LIMIT = 180_000;
 
 /** How long one runtime may take for all files, in milliseconds. */
-const RUNTIME_LIMIT = 300_000;
+const RUNTIME_LIMIT = 900_000;
 
 /**
  * Files that run beside the others: they take long, since they wait for the kernel most of the time, and do not

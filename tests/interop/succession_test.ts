@@ -27,11 +27,16 @@ async function succeed(shared: boolean) {
     const connection = await connect({ hostname: "127.0.0.1", port }, options);
     const back: string[] = [];
     connection.onMessage = (message) => void back.push(String(message));
-    return { connection, back };
+    // The server can go once nothing is under way: who is told to go sends no more until it is elsewhere.
+    let told = false;
+    connection.onDrain = () => void (told = true);
+    connection.onState = (state) => void (told &&= state !== "open");
+    return { connection, back, waits: () => told && connection.state !== "closed" };
   }));
   try {
-    const sending = clients.map(async ({ connection }) => {
+    const sending = clients.map(async ({ connection, waits }) => {
       for (let i = 0; i < MESSAGES; i++) {
+        while (waits()) await new Promise((resolve) => setTimeout(resolve, 5));
         // Those whose session was lost are told so.
         await connection.send(`${i}`).catch(() => {});
         await new Promise((resolve) => setTimeout(resolve, 5));
