@@ -216,6 +216,11 @@ export class NodeSocket implements Socket {
     this.#closed = true;
     this.#hold();
     if (!this.#gone) {
+      // An end that waited for the handler to read again is still one: Bun closes without waiting for it.
+      if (this.#endWaits && this.#error === undefined) {
+        this.#sawEnd = true;
+        this.#handler?.end();
+      }
       // A runtime that reports nothing has still lost what did not end in order.
       if (this.#error !== undefined || !this.#sawEnd || !this.#ending) this.#error = socketError(this.#error);
       this.#leave();
