@@ -62,7 +62,7 @@ export class Lifeline<In, Out>
   peerHello: Hello | undefined;
   #farewell: Farewell | undefined;
   /** Instant of the last byte from the peer, without pongs that answer nothing of ours. */
-  lastHeardAt: number;
+  lastHeardAt: number = NaN;
   readonly #gate: ReadGate;
   /** The owner has no room. */
   #full = false;

@@ -16,7 +16,6 @@ import type {
 } from "../connection.ts";
 import {
   type CloseReason,
-  ConnectionError,
   type ConnectionErrorCode,
   type ConnectionFacts,
   type ErrorOrigin,
@@ -34,6 +33,8 @@ import type { ConnectionKeeper, MessageSink } from "./keeper.ts";
 import { Outcome } from "./outcome.ts";
 import { Room } from "./room.ts";
 import type { Address, Socket, TlsInfo } from "../transport/transport.ts";
+
+const FINISHED = "Cannot send as the connection has finished sending";
 
 let lastId = 0;
 
@@ -189,11 +190,13 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
   }
 
   send(message: Out): Promise<void> {
-    if (this.#finished || (this.#state !== "open" && this.#state !== "draining")) return this.#refused();
+    if (this.#finished || (this.#state !== "open" && this.#state !== "draining")) {
+      return this.#outcome.refuse(FINISHED);
+    }
     const buffered = this.#line.bufferedAmount;
     if (buffered > this.#policy.maxOutboundBytes) {
       this.#end("write-overflow", "local");
-      return this.#refused();
+      return this.#outcome.refuse(FINISHED);
     }
     this.#line.send(message);
     this.#messagesSent++;
@@ -225,7 +228,7 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
   }
 
   flush(): Promise<void> {
-    return this.#state === "closed" ? this.#refused() : this.#room.empty(this.bufferedAmount);
+    return this.#state === "closed" ? this.#outcome.refuse(FINISHED) : this.#room.empty(this.bufferedAmount);
   }
 
   reconnectNow(): void {
@@ -279,7 +282,7 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
   }
 
   probe(): Promise<number> {
-    return this.#state === "closed" ? this.#refused() : this.#line.probe();
+    return this.#state === "closed" ? this.#outcome.refuse(FINISHED) : this.#line.probe();
   }
 
   /** What is known of it now, with `bufferedAmount` bytes that wait. */
@@ -385,10 +388,14 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
   noticed(what: Happening, fact?: number): void {
     const { observer } = this.#policy;
     this.#keeper.noticed?.(what, this);
-    if (what === "answered") tell(observer, what, this, this.rtt?.latest);
-    else if (what === "paused") tell(observer, what, this, fact!);
-    else tell(observer, what, this);
-    if (what === "suspect" || what === "healthy") this.#call(() => this.onHealth?.(what, this));
+    if (observer !== undefined) {
+      if (what === "answered") tell(observer, what, this, this.rtt?.latest);
+      else if (what === "paused") tell(observer, what, this, fact!);
+      else tell(observer, what, this);
+    }
+    if (this.onHealth !== undefined && (what === "suspect" || what === "healthy")) {
+      this.#call(() => this.onHealth?.(what, this));
+    }
   }
 
   aged(): void {
@@ -466,16 +473,5 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
     } catch (error) {
       this.failed(error);
     }
-  }
-
-  #refused(): Promise<never> {
-    const refused = Promise.reject(
-      this.#outcome.reason ??
-        new ConnectionError("closed", "Cannot send as the connection has finished sending", {
-          origin: "local",
-        }),
-    );
-    refused.catch(() => {});
-    return refused;
   }
 }

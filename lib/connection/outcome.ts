@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { CloseReason } from "../errors.ts";
+import { type CloseReason, ConnectionError } from "../errors.ts";
 
 /** The end of one connection. The promise and the signal are made when first asked for: most are never. */
 export class Outcome {
@@ -35,6 +35,16 @@ export class Outcome {
       if (this.#reason !== undefined) this.#controller.abort(this.#reason);
     }
     return this.#controller.signal;
+  }
+
+  /** What is asked of it too late is refused: for how it ended, or before that for the reason `why`. */
+  refuse(why: string): Promise<never> {
+    const refused = Promise.reject(
+      this.#reason ?? new ConnectionError("closed", why, { origin: "local" }),
+    );
+    // Whoever does not wait for the answer does not want to hear of it.
+    refused.catch(() => {});
+    return refused;
   }
 
   /** Says how it ended, without telling anybody yet. */

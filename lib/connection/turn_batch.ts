@@ -17,7 +17,9 @@ export interface BatchOwner {
 /** What one connection wrote in this turn, and has not given to its socket yet. */
 export class TurnBatch {
   readonly #owner: BatchOwner;
-  #parts: Uint8Array[] = [];
+  /** Most turns write once: only what follows needs a list. */
+  #first: Uint8Array | undefined;
+  #rest: Uint8Array[] | undefined;
   #bytes = 0;
 
   constructor(owner: BatchOwner) {
@@ -36,30 +38,35 @@ export class TurnBatch {
       return this.#owner.hand(bytes);
     }
     this.#bytes += bytes.length;
-    if (this.#parts.push(bytes) === 1) flushSoon(this);
+    if (this.#first === undefined) {
+      this.#first = bytes;
+      flushSoon(this);
+    } else if (this.#rest === undefined) this.#rest = [bytes];
+    else this.#rest.push(bytes);
     if (this.#bytes > SMALL) this.flush();
   }
 
   /** Gives everything to the socket, in one piece. */
   flush(): void {
-    const parts = this.#parts;
-    if (parts.length === 0) return;
-    const bytes = parts.length === 1 ? parts[0]! : joined(parts, this.#bytes);
+    const first = this.#first, rest = this.#rest;
+    if (first === undefined) return;
+    const bytes = rest === undefined ? first : joined(first, rest, this.#bytes);
     this.clear();
     this.#owner.hand(bytes);
   }
 
   /** Drops everything. */
   clear(): void {
-    if (this.#bytes > 0) this.#parts = [];
+    this.#first = this.#rest = undefined;
     this.#bytes = 0;
   }
 }
 
-function joined(parts: readonly Uint8Array[], size: number): Uint8Array {
+function joined(first: Uint8Array, rest: readonly Uint8Array[], size: number): Uint8Array {
   const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const part of parts) {
+  bytes.set(first);
+  let at = first.length;
+  for (const part of rest) {
     bytes.set(part, at);
     at += part.length;
   }

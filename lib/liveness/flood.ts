@@ -36,7 +36,7 @@ const MOST_SAVED = 60;
  */
 export class PingGuard {
   readonly #minGap: number;
-  #pingedAt: number;
+  #pingedAt = NaN;
   /** Pings that may come now. */
   #saved = 1;
   #strikes = 0;

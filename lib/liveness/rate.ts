@@ -31,8 +31,8 @@ export interface RateOptions {
 export class TokenBucket {
   readonly #perMs: number;
   readonly #burst: number;
-  #tokens: number;
-  #at: number;
+  #tokens = NaN;
+  #at = NaN;
 
   /** Starts full. @throws {RangeError} If a number is not above 0. */
   constructor(now: number, { perSecond, burst = Math.max(1, perSecond) }: RateOptions) {

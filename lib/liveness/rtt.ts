@@ -41,14 +41,23 @@ const LATE = 10_000;
  * ```
  */
 export class RoundTrip {
-  /** What was measured; `undefined` before the first round trip. */
-  times: RoundTripTimes | undefined;
-  /** Instant of the ping that has had no pong yet; `undefined` without one, `NaN` if there are several. */
-  #askedAt: number | undefined;
+  // One number each, written in place: an object for each sample would be garbage that has outlived its youth.
+  #smoothed = NaN;
+  #deviation = NaN;
+  #min = Infinity;
+  #latest = NaN;
+  /** Instant of the ping that has had no pong yet; `Infinity` without one, `NaN` if there are several. */
+  #askedAt = Infinity;
   /** Instant of the last ping. */
   #lastAt = -Infinity;
   /** Pings that may still have a pong under way, though a later one may have answered them. */
   #unanswered = 0;
+
+  /** What was measured; `undefined` before the first round trip. */
+  get times(): RoundTripTimes | undefined {
+    if (Number.isNaN(this.#latest)) return undefined;
+    return { smoothed: this.#smoothed, deviation: this.#deviation, min: this.#min, latest: this.#latest };
+  }
 
   /** Says that a ping was sent. */
   asked(now: number): void {
@@ -67,8 +76,8 @@ export class RoundTrip {
   answered(now: number, pausedAt = -Infinity): boolean {
     const askedAt = this.#askedAt;
     if (this.#unanswered > 0) this.#unanswered--;
-    if (askedAt === undefined) return false;
-    this.#askedAt = undefined;
+    if (askedAt === Infinity) return false;
+    this.#askedAt = Infinity;
     // Karn's rule: a pong that may answer one of several pings measures nothing. Nor does the next one, as long as pongs to
     // the others may be under way.
     if (!Number.isNaN(askedAt) && pausedAt < askedAt) this.#sample(now - askedAt);
@@ -80,24 +89,16 @@ export class RoundTrip {
    * measurement it is the upper bound.
    */
   timeout(min: number, max: number): number {
-    const { times } = this;
-    if (times === undefined) return max;
-    return Math.min(max, Math.max(min, times.smoothed + K * times.deviation));
+    if (Number.isNaN(this.#latest)) return max;
+    return Math.min(max, Math.max(min, this.#smoothed + K * this.#deviation));
   }
 
   #sample(rtt: number): void {
-    const { times } = this;
-    if (times === undefined) {
-      this.times = { smoothed: rtt, deviation: rtt / 2, min: rtt, latest: rtt };
-      return;
-    }
-    const { smoothed, deviation, min } = times;
-    this.times = {
-      // The deviation first, from the old average, as the RFC has it.
-      deviation: (1 - BETA) * deviation + BETA * Math.abs(smoothed - rtt),
-      smoothed: (1 - ALPHA) * smoothed + ALPHA * rtt,
-      min: Math.min(min, rtt),
-      latest: rtt,
-    };
+    const first = Number.isNaN(this.#latest);
+    // The deviation first, from the old average, as the RFC has it.
+    this.#deviation = first ? rtt / 2 : (1 - BETA) * this.#deviation + BETA * Math.abs(this.#smoothed - rtt);
+    this.#smoothed = first ? rtt : (1 - ALPHA) * this.#smoothed + ALPHA * rtt;
+    this.#min = Math.min(this.#min, rtt);
+    this.#latest = rtt;
   }
 }

@@ -46,6 +46,8 @@ export function lines(options: LinesOptions = {}): Protocol<string> {
   const rules: Rules = {
     ping: control("ping", ping),
     pong: control("pong", pong),
+    sendPing: always(ping),
+    sendPong: always(pong),
     maxLineBytes: count("use lines", "maxLineBytes", maxLineBytes),
   };
   if (rules.ping !== undefined && rules.ping === rules.pong) {
@@ -59,6 +61,8 @@ export function lines(options: LinesOptions = {}): Protocol<string> {
 interface Rules {
   readonly ping: string | undefined;
   readonly pong: string | undefined;
+  readonly sendPing: (() => Uint8Array) | undefined;
+  readonly sendPong: (() => Uint8Array) | undefined;
   readonly maxLineBytes: number;
 }
 
@@ -70,6 +74,13 @@ function control(name: string, line: string | false): string | undefined {
       JSON.stringify(line)
     }`,
   );
+}
+
+/** The bytes of a line that is the same each time, made once for all connections. */
+function always(line: string | false): (() => Uint8Array) | undefined {
+  if (line === false) return undefined;
+  const bytes = encoder.encode(`${line}\n`);
+  return () => bytes;
 }
 
 const encoder = /* @__PURE__ */ new TextEncoder();
@@ -86,9 +97,9 @@ class LinesWire implements Wire<string> {
 
   constructor(rules: Rules) {
     this.#rules = rules;
-    const { ping, pong } = rules;
-    if (ping !== undefined) this.ping = () => encoder.encode(`${ping}\n`);
-    if (pong !== undefined) this.pong = () => encoder.encode(`${pong}\n`);
+    const { sendPing, sendPong } = rules;
+    if (sendPing !== undefined) this.ping = sendPing;
+    if (sendPong !== undefined) this.pong = sendPong;
   }
 
   get unfinished(): number {

@@ -23,7 +23,6 @@ import type { ConnectionPolicy } from "../connection/policy.ts";
 import { Room } from "../connection/room.ts";
 import {
   type CloseReason,
-  ConnectionError,
   type ConnectionErrorCode,
   type ErrorOrigin,
   type Farewell,
@@ -41,6 +40,8 @@ import { Link } from "./link.ts";
 import { encoded, Outbox, outgoing } from "./outbox.ts";
 import type { SessionRecord } from "./store.ts";
 import { nameOf } from "./ticket.ts";
+
+const ELSEWHERE = "Cannot send as the connection is away or has finished sending";
 
 /** See {@linkcode Connection}. */
 export class LastingConnection<In, Out>
@@ -250,16 +251,18 @@ export class LastingConnection<In, Out>
   }
 
   send(message: Out): Promise<void> {
-    if (this.#finishing || this.#state === "closing" || this.#state === "closed") return this.#refused();
+    if (this.#finishing || this.#state === "closing" || this.#state === "closed") {
+      return this.#outcome.refuse(ELSEWHERE);
+    }
     if (this.#session === undefined && this.#link.up) {
       const sent = this.#link.live.send(message);
       this.#messagesSent++;
       return sent;
     }
-    if (!this.#link.up && !this.#keepsWhileAway) return this.#refused();
+    if (!this.#link.up && !this.#keepsWhileAway) return this.#outcome.refuse(ELSEWHERE);
     if (this.#outbox.bytes > this.#policy.maxOutboundBytes) {
       this.end("write-overflow", "local");
-      return this.#refused();
+      return this.#outcome.refuse(ELSEWHERE);
     }
     const kept = encoded(this.#link.live.encode(message));
     this.#outbox.add(kept);
@@ -275,7 +278,7 @@ export class LastingConnection<In, Out>
   }
 
   flush(): Promise<void> {
-    if (this.#state === "closed") return this.#refused();
+    if (this.#state === "closed") return this.#outcome.refuse(ELSEWHERE);
     const empty = this.#room.empty(this.bufferedAmount);
     this.#regulate();
     return empty;
@@ -308,7 +311,7 @@ export class LastingConnection<In, Out>
   }
 
   probe(): Promise<number> {
-    return this.#link.up ? this.#link.live.probe() : this.#refused();
+    return this.#link.up ? this.#link.live.probe() : this.#outcome.refuse(ELSEWHERE);
   }
 
   reconnectNow(): void {
@@ -600,16 +603,5 @@ export class LastingConnection<In, Out>
     } catch (error) {
       this.failed(error);
     }
-  }
-
-  #refused(): Promise<never> {
-    const refused = Promise.reject(
-      this.#outcome.reason ??
-        new ConnectionError("closed", "Cannot send as the connection is away or has finished sending", {
-          origin: "local",
-        }),
-    );
-    refused.catch(() => {});
-    return refused;
   }
 }
