@@ -429,8 +429,11 @@ export class Lifeline<In, Out>
     this.#outlet.write(bytes);
   }
 
-  flush(): void {
-    this.#outlet.flush();
+  writeOut(bytes: Uint8Array, now: number): void {
+    if (this.#over || this.#finished) return;
+    this.watch.heartbeat.sentAt = now;
+    this.counts.bytesSent += bytes.length;
+    this.#outlet.writeOut(bytes);
   }
 
   waiting(): void {

@@ -68,6 +68,11 @@ export class Outlet implements BatchOwner {
     this.#batch.write(bytes);
   }
 
+  /** As {@linkcode write}, and gives all that was written in this turn to the socket now. */
+  writeOut(bytes: Uint8Array): void {
+    this.#batch.writeOut(bytes);
+  }
+
   /** Gives what was written in this turn to the socket now. */
   flush(): void {
     this.#batch.flush();
@@ -114,8 +119,7 @@ export class Outlet implements BatchOwner {
       this.#queue.splice(0, this.#head);
       this.#head = 0;
     }
-    this.#batch.write(piece);
-    this.#batch.flush();
+    this.#batch.writeOut(piece);
   }
 
   #shut(): void {

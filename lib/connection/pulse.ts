@@ -24,8 +24,8 @@ export interface PulseOwner {
   readonly unsent: number;
   /** Sends bytes of the protocol itself, with the rest of this turn. */
   write(bytes: Uint8Array, now?: number): void;
-  /** Sends what was written in this turn. */
-  flush(): void;
+  /** As {@linkcode write}, but now. */
+  writeOut(bytes: Uint8Array, now: number): void;
   /** Something was noticed. */
   noticed(what: Happening): void;
 }
@@ -221,8 +221,7 @@ export class Pulse {
     if (ping === undefined) return;
     this.#counts.beatsSent++;
     this.#heartbeat.roundTrip.asked(now);
-    this.#owner.write(ping, now);
-    this.#owner.flush();
+    this.#owner.writeOut(ping, now);
   }
 
   #answered(now: number): void {

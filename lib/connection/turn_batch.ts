@@ -46,6 +46,13 @@ export class TurnBatch {
     if (this.#bytes > SMALL) this.flush();
   }
 
+  /** Adds bytes, and gives everything to the socket now. */
+  writeOut(bytes: Uint8Array): void {
+    if (this.#first === undefined) return this.#owner.hand(bytes);
+    this.write(bytes);
+    this.flush();
+  }
+
   /** Gives everything to the socket, in one piece. */
   flush(): void {
     const first = this.#first, rest = this.#rest;

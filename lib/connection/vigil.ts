@@ -81,6 +81,10 @@ export class Vigil implements Due {
     this.#entry = -1;
   }
 
+  prefetch(): number {
+    return this.#watch.heartbeat.heardAt + this.#watch.stall.limit + Number(this.#owner.observed);
+  }
+
   due(now: number, sure: boolean): number {
     this.#notePause();
     this.#spared = false;

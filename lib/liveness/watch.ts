@@ -189,6 +189,7 @@ export class Watch {
   /** Says what to do at `now`. A fatal verdict is not remembered: ask again to be sure. */
   check(now: number, pause?: Pause): WatchVerdict {
     if (now >= this.stall.deadline(pause)) return "write-stalled";
+    if (this.#calm) return this.#judge(now, pause);
     if (now >= this.#graceAt) return "max-age";
     if (this.#closing) return now >= this.#partedAt + this.#policy.closeTimeout ? "close-timeout" : "wait";
     if (now >= this.#ageAt) {
@@ -203,6 +204,10 @@ export class Watch {
       this.#quietSince = Infinity;
       return "quiet";
     }
+    return this.#judge(now, pause);
+  }
+
+  #judge(now: number, pause: Pause | undefined): WatchVerdict {
     const verdict = this.heartbeat.check(now, pause);
     return verdict === "dead" ? "heartbeat-timeout" : verdict;
   }

@@ -124,6 +124,16 @@ export class EntryTable {
     wholes[record + SLOT] = NONE;
   }
 
+  /** The first entry of a slot; {@linkcode NONE} if there is none. */
+  first(slot: number): number {
+    return this.#heads[slot]!;
+  }
+
+  /** The entry after this one in its slot; {@linkcode NONE} after the last. */
+  next(id: number): number {
+    return this.#wholes[WHOLES * id + NEXT]!;
+  }
+
   /** Takes the first entry out of a slot; {@linkcode NONE} if there is none. */
   take(slot: number): number {
     const id = this.#heads[slot]!;

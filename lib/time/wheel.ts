@@ -25,6 +25,11 @@ export interface Due {
    * that change the answer may be in the kernel already.
    */
   due(now: number, sure: boolean): number;
+  /**
+   * Reads what {@linkcode Due.due} will read, as a number without a meaning, and does nothing else. Called for several owners
+   * in a row before they are due: of 100 000 none is in the processor's cache, and so their waits for memory overlap.
+   */
+  prefetch?(): number;
 }
 
 /** See {@linkcode Due.due}. */
@@ -44,6 +49,8 @@ const FINE = 256;
 const COARSE = 1024;
 /** Ticks in a coarse slot. */
 const WIDTH = 8;
+/** How many owners are read ahead. */
+const AHEAD = 16;
 /** The slot after all others: what is due now. */
 const DUE = FINE + COARSE;
 
@@ -70,6 +77,8 @@ export class Wheel {
   #pauses = 0;
   #lag = 0;
   #doubtful: (readonly [id: number, owner: Due])[] = [];
+  /** Kept, so that no compiler finds out that nobody needs it. */
+  #prefetched = 0;
 
   /** Starts empty, with no timer. */
   constructor(clock: Clock, options: WheelOptions = {}) {
@@ -268,11 +277,24 @@ export class Wheel {
   /** Calls the owners that are due. They may add, move and remove entries, their own and others, as they like. */
   #expire(now: number): void {
     const table = this.#table;
+    let ahead = 0;
     for (let id = table.take(DUE); id !== NONE; id = table.take(DUE)) {
+      if (ahead-- === 0) ahead = this.#prefetch();
       // One that lies beyond the coarse ring has waited in its last slot.
       if (table.deadline(id) > now || table.putOff(id, now, this.#pauses)) table.link(id, this.#slotOf(id));
       else this.#call(id, now, false);
     }
+  }
+
+  /** Reads the next owners that are due. Returns how many. */
+  #prefetch(): number {
+    const table = this.#table;
+    let count = 0, sum = 0;
+    for (let id = table.first(DUE); id !== NONE && count < AHEAD; id = table.next(id), count++) {
+      sum += this.#owners[id]!.prefetch?.() ?? 0;
+    }
+    this.#prefetched = sum;
+    return count;
   }
 
   #call(id: number, now: number, sure: boolean): void {
