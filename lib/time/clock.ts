@@ -78,11 +78,13 @@ let waiting: (() => void)[] = [];
 
 function letPoll(then: () => void): void {
   if (waiting.push(then) > 1) return;
-  setTimeout(() => {
+  const go = () => {
     const all = waiting;
     waiting = [];
     for (const then of all) nextTurn(then);
-  }, 0);
+  };
+  // A timer that is set before others have done their work may be due as soon as they have, and nothing was waited for.
+  nextTurn(() => void setTimeout(go, 0));
 }
 
 /** Calls `then` when the event loop comes round again. */
