@@ -81,6 +81,7 @@ export type {
   Listener,
   ListenOptions,
   PeerCertificate,
+  Place,
   Socket,
   SocketHandler,
   Target,

@@ -26,7 +26,7 @@ import { Sessions } from "./session/sessions.ts";
 import { TurnedAway } from "./server/turned_away.ts";
 import { descriptorLimit } from "./transport/descriptor_limit.ts";
 import { detectTransport } from "./transport/detect.ts";
-import type { Address, Socket, TlsIdentity, TlsServerOptions } from "./transport/transport.ts";
+import type { Address, Place, Socket, TlsIdentity, TlsServerOptions } from "./transport/transport.ts";
 
 export type { ConnectionHandler, DrainOptions, Server } from "./server/contract.ts";
 export type { ServeOptions } from "./server/options.ts";
@@ -74,6 +74,10 @@ class LiveServer<In, Out> implements Server<In, Out>, ConnectionKeeper<In, Out>,
   readonly #signal: AbortSignal | undefined;
   readonly #connections = new Set<LiveConnection<In, Out>>();
   readonly #admission: Admission;
+  /** Places of those whose TLS handshake is under way. */
+  readonly #handshakes = new Set<Place>();
+  /** Goes on with a handshake after the header of a proxy. */
+  #secure: ((socket: Socket) => void) | undefined;
   /** Where connections wait for the header of a proxy, if there are proxies. */
   readonly #gate: ProxyGate | undefined;
   readonly #turnedAway: TurnedAway<In, Out>;
@@ -96,14 +100,7 @@ class LiveServer<In, Out> implements Server<In, Out>, ConnectionKeeper<In, Out>,
       { maxConnections, places: placesWithin(descriptorLimit()), maxConnectionsPerAddress, acceptRate },
       policy.clock.now(),
     );
-    if (proxyProtocol !== undefined) {
-      if (options.tls !== undefined) {
-        throw new TypeError(
-          `Cannot serve as "proxyProtocol" and "tls" exclude each other: proxies send their header before TLS`,
-        );
-      }
-      this.#gate = new ProxyGate(proxyProtocol, policy, this);
-    }
+    if (proxyProtocol !== undefined) this.#gate = new ProxyGate(proxyProtocol, policy, this);
     this.#turnedAway = new TurnedAway(policy);
     const { resume = false } = options;
     if (resume !== false) {
@@ -129,18 +126,27 @@ class LiveServer<In, Out> implements Server<In, Out>, ConnectionKeeper<In, Out>,
         `Cannot serve as the transport must be able to listen: current one is "${transport.name}"`,
       );
     }
-    const { backlog, reusePort, tcpNoDelay, tcpKeepAlive } = options;
+    const { tls, backlog, reusePort, tcpNoDelay, tcpKeepAlive } = options;
+    const behindProxy = tls !== undefined && this.#gate !== undefined;
+    const can = transport.capabilities.tls;
+    if (behindProxy && can !== undefined && can.plainFirst !== true) {
+      throw new TypeError(
+        `Cannot serve as transport "${transport.name}" cannot honour "proxyProtocol" together with "tls"`,
+      );
+    }
     const { handshakeTimeout } = this.#policy;
     this.#entrance = new Entrance(
       transport,
       {
-        accept: (socket) => this.#accept(socket),
+        accept: (socket, place) => this.#accept(socket, place),
+        admit: (address) => this.#reserve(address),
+        beforeTls: behindProxy ? (socket, secure) => this.#receive(socket, secure) : undefined,
         failed: (error) => this.#onError?.(error),
         backlog,
         reusePort,
         tcpNoDelay,
         tcpKeepAlive,
-        tls: options.tls && { handshakeTimeout, ...options.tls },
+        tls: tls && { handshakeTimeout, ...tls },
       },
       this.#policy,
       this,
@@ -266,7 +272,8 @@ class LiveServer<In, Out> implements Server<In, Out>, ConnectionKeeper<In, Out>,
   // What the gate tells.
 
   passed(socket: Socket): void {
-    this.#admit(socket);
+    if (this.#secure === undefined) this.#admit(socket);
+    else this.#secure(socket);
   }
 
   refused(why: Refusal, error?: unknown): void {
@@ -274,22 +281,63 @@ class LiveServer<In, Out> implements Server<In, Out>, ConnectionKeeper<In, Out>,
     if (error !== undefined) this.#onError?.(error);
   }
 
-  /** Places that are taken, also by those who wait for the header of their proxy. */
+  /** Places that are taken, also by those who wait for the header of their proxy, or make their TLS handshake. */
   get #taken(): number {
-    return this.#connections.size + (this.#gate?.waiting ?? 0);
+    return this.#connections.size + (this.#gate?.waiting ?? 0) + this.#handshakes.size;
   }
 
-  #accept(socket: Socket): void {
+  /** Keeps a place for a caller whose TLS handshake begins. */
+  #reserve(address: Address): Place | undefined {
+    if (this.#stopped) return undefined;
+    const refusal = this.#admission.admit(address, this.#taken, this.#policy.clock.now());
+    if (refusal !== undefined) {
+      this.refused(refusal);
+      return this.#turnedAway.expect();
+    }
+    const place = { free: () => this.#handshakes.delete(place) && this.#admission.left(address) };
+    this.#handshakes.add(place);
+    return place;
+  }
+
+  /** Takes a caller that has not begun its TLS handshake. */
+  #receive(socket: Socket, secure: (socket: Socket) => void): void {
+    this.#secure = secure;
+    this.#greet(socket, this.#gate!);
+  }
+
+  /** Takes a caller that has made its TLS handshake, if there is to be one. */
+  #accept(socket: Socket, place?: Place): void {
+    if (this.#stopped) {
+      place?.free();
+      return socket.abort();
+    }
+    if (place !== undefined) return this.#settle(socket, place);
+    if (this.#gate === undefined || this.#secure !== undefined) return this.#admit(socket);
+    this.#greet(socket, this.#gate);
+  }
+
+  /** Has a proxy say whom it speaks for. */
+  #greet(socket: Socket, gate: ProxyGate): void {
     if (this.#stopped) return socket.abort();
-    if (this.#gate === undefined) return this.#admit(socket);
     if (this.#admission.isFull(this.#taken)) return this.#refuse(socket, "full");
-    this.#gate.take(socket);
+    gate.take(socket);
+  }
+
+  /** Gives a caller the place that was kept for it, or the word. */
+  #settle(socket: Socket, place: Place): void {
+    if (this.#handshakes.delete(place)) return this.#begin(socket);
+    place.free();
+    this.#turnedAway.take(socket);
   }
 
   #admit(socket: Socket): void {
     const { clock } = this.#policy;
     const refusal = this.#admission.admit(socket.remoteAddress, this.#taken, clock.now());
     if (refusal !== undefined) return this.#refuse(socket, refusal);
+    this.#begin(socket);
+  }
+
+  #begin(socket: Socket): void {
     const connection = new LiveConnection(socket, this.#policy, this);
     this.#connections.add(connection);
     this.#tally.admitted(this.#connections.size);

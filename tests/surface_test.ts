@@ -66,6 +66,7 @@ const TYPES = [
   "OnMessage",
   "PeerCertificate",
   "Pieces",
+  "Place",
   "Protocol",
   "ProxiedAddress",
   "ProxyProtocolOptions",

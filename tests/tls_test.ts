@@ -119,10 +119,14 @@ test("A certificate is replaced while the server runs", { skip }, async () => {
 
 test("What does not go together is refused", { skip }, async () => {
   const { server: identity } = await certificates();
+  const system = await detectTransport();
+  const { capabilities: { tls: can, ...others }, name } = system;
+  const poorer = { ...others, tls: { ...can!, plainFirst: false } };
+  const transport = { name, capabilities: poorer, connect: system.connect, listen: system.listen! };
   await assertRejects(
-    () => serve({ port: 0, tls: pair(identity), proxyProtocol: { trusted: ["127.0.0.1"] } }, () => {}),
+    () => serve({ port: 0, transport, tls: pair(identity), proxyProtocol: { trusted: ["::1"] } }, () => {}),
     TypeError,
-    `Cannot serve as "proxyProtocol" and "tls" exclude each other`,
+    `Cannot serve as transport "${name}" cannot honour "proxyProtocol" together with "tls"`,
   );
   await using plain = await serve({ port: 0 }, () => {});
   await assertRejects(

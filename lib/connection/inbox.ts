@@ -19,7 +19,16 @@ export interface InboxOwner<In> {
   emptied(): void;
   /** The callback threw, or its promise was rejected. */
   failed(error: unknown): void;
+  /** Calls `then` after a turn of the event loop. */
+  afterTurn(then: () => void): void;
 }
+
+/** Messages that waited and are taken one after the other before other connections get a turn of the event loop. */
+const RUN = 1_024;
+
+/** So many messages may wait, however small they are, and one for each so many bytes of the bound: each takes room itself. */
+const FEW = 1_024;
+const SMALL = 64;
 
 /** Takes one message. A promise holds further messages back until it settles. */
 export type Receiver<In> = (message: In) => unknown;
@@ -33,6 +42,7 @@ interface Waiter<In> {
 export class Inbox<In> implements AsyncIterator<In, undefined> {
   readonly #owner: InboxOwner<In>;
   readonly #maxBytes: number;
+  readonly #maxMessages: number;
   #receiver: Receiver<In> | undefined;
   /** What waits, from `#head` on, each with its size. */
   #messages: In[] = [];
@@ -44,6 +54,9 @@ export class Inbox<In> implements AsyncIterator<In, undefined> {
   #busy = false;
   #full = false;
   #ended = false;
+  /** Messages that may still be taken before the others get a turn, and whether they have it now. */
+  #run = RUN;
+  #resting = false;
   /** What the iterator throws at the end, if it throws. */
   #reason: unknown;
 
@@ -51,6 +64,7 @@ export class Inbox<In> implements AsyncIterator<In, undefined> {
   constructor(owner: InboxOwner<In>, maxBytes: number) {
     this.#owner = owner;
     this.#maxBytes = maxBytes;
+    this.#maxMessages = Math.max(FEW, maxBytes / SMALL);
   }
 
   /** Whether nothing waits, and the application is not at work on anything. */
@@ -88,12 +102,12 @@ export class Inbox<In> implements AsyncIterator<In, undefined> {
   push(message: In, size: number): void {
     if (this.#ended) return;
     if (this.#receiver !== undefined && this.idle) return this.#give(message);
-    const waiter = this.#waiters.shift();
+    const waiter = this.waiting === 0 ? this.#waiters.shift() : undefined;
     if (waiter !== undefined) return waiter.resolve({ done: false, value: this.#owner.own(message) });
     this.#messages.push(this.#owner.own(message));
     this.#sizes.push(size);
     this.#bytes += size;
-    if (this.#bytes >= this.#maxBytes) this.#setFull(true);
+    if (this.#bytes >= this.#maxBytes || this.waiting >= this.#maxMessages) this.#setFull(true);
   }
 
   /** No more will come. What waits can still be taken; after it the iterator is done, or throws `reason`. */
@@ -101,11 +115,16 @@ export class Inbox<In> implements AsyncIterator<In, undefined> {
     if (this.#ended) return;
     this.#ended = true;
     this.#reason = reason;
-    for (const waiter of this.#waiters.splice(0)) {
-      if (reason === undefined) waiter.resolve({ done: true, value: undefined });
-      else waiter.reject(reason);
-    }
+    if (this.waiting === 0) this.#dismiss();
     this.#checkEmptied();
+  }
+
+  /** Tells those who wait that nothing more will come. */
+  #dismiss(): void {
+    for (const waiter of this.#waiters.splice(0)) {
+      if (this.#reason === undefined) waiter.resolve({ done: true, value: undefined });
+      else waiter.reject(this.#reason);
+    }
   }
 
   /** Throws away what waits. */
@@ -119,16 +138,34 @@ export class Inbox<In> implements AsyncIterator<In, undefined> {
   /** The next message, for `for await`. */
   next(): Promise<IteratorResult<In, undefined>> {
     if (this.#head < this.#messages.length) {
-      const value = this.#take();
-      this.#checkEmptied();
-      return Promise.resolve({ done: false, value });
-    }
-    if (this.#ended) {
+      if (this.#mayTake()) {
+        const value = this.#take();
+        this.#checkEmptied();
+        return Promise.resolve({ done: false, value });
+      }
+    } else if (this.#ended) {
       return this.#reason === undefined
         ? Promise.resolve({ done: true, value: undefined })
         : Promise.reject(this.#reason);
     }
     return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
+  }
+
+  /** Whether a message that waits may be taken now; if not, it is when the others have had their turn. */
+  #mayTake(): boolean {
+    if (this.#resting) return false;
+    if (--this.#run >= 0) return true;
+    this.#run = RUN;
+    this.#resting = true;
+    this.#owner.afterTurn(() => {
+      this.#resting = false;
+      while (this.#waiters.length > 0 && this.waiting > 0) {
+        this.#waiters.shift()!.resolve({ done: false, value: this.#take() });
+      }
+      if (this.#ended && this.waiting === 0) this.#dismiss();
+      this.#pump();
+    });
+    return false;
   }
 
   #take(): In {
@@ -145,13 +182,16 @@ export class Inbox<In> implements AsyncIterator<In, undefined> {
       this.#head = 0;
     }
     // Half empty, not one below full: reading that stops and starts for each message costs more than it saves.
-    if (this.#full && this.#bytes * 2 <= this.#maxBytes) this.#setFull(false);
+    if (this.#full && this.#bytes * 2 <= this.#maxBytes && this.waiting * 2 <= this.#maxMessages) {
+      this.#setFull(false);
+    }
     return message;
   }
 
   /** Gives what waits to the callback, for as long as it returns at once. */
   #pump(): void {
     while (this.#receiver !== undefined && !this.#busy && this.#head < this.#messages.length) {
+      if (!this.#mayTake()) return;
       this.#give(this.#take());
     }
     this.#checkEmptied();

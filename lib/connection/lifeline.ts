@@ -33,7 +33,7 @@ import { LastWord } from "./last_word.ts";
 import { Outlet, type OutletOwner } from "./outlet.ts";
 import { Vigil, type VigilOwner } from "./vigil.ts";
 import { Pulse, type PulseOwner } from "./pulse.ts";
-import { ReadGate } from "./read_gate.ts";
+import { ReadGate, type ReadGateOwner } from "./read_gate.ts";
 import type { Happening, Observer } from "../observer.ts";
 import type { Clock } from "../time/clock.ts";
 import type { Wheel } from "../time/wheel.ts";
@@ -42,7 +42,14 @@ import { beginReceiving, endReceiving } from "./turn_batch.ts";
 
 /** One connection's bytes, both ways. */
 export class Lifeline<In, Out>
-  implements SocketHandler, IntakeOwner<In>, PulseOwner, OutletOwner, GreetingOwner, VigilOwner {
+  implements
+    SocketHandler,
+    IntakeOwner<In>,
+    PulseOwner,
+    OutletOwner,
+    GreetingOwner,
+    VigilOwner,
+    ReadGateOwner {
   readonly socket: Socket;
   readonly watch: Watch;
   readonly counts: LifelineCounts = noCounts();
@@ -71,6 +78,9 @@ export class Lifeline<In, Out>
   #finished = false;
   /** The peer will send no more. */
   #ended = false;
+  /** That, or the end of the socket, is to be told once all has been taken that came before. */
+  #endWaits = false;
+  #closeWaits = false;
   #over = false;
   #lastWord: LastWord | undefined;
 
@@ -88,7 +98,7 @@ export class Lifeline<In, Out>
     this.#observer = observer;
     this.#outlet = new Outlet(socket, this);
     this.#wheel = wheel;
-    this.#gate = new ReadGate(socket, clock);
+    this.#gate = new ReadGate(socket, clock, this);
     this.#clock = clock;
     this.#owner = owner;
     const now = clock.now();
@@ -96,7 +106,7 @@ export class Lifeline<In, Out>
     this.watch = new Watch(now, watch, clock.random());
     this.#vigil = new Vigil(this.watch, wheel, this);
     const rate = messageRate && new TokenBucket(now, messageRate);
-    this.#intake = new Intake(this.#wire, key, rate, this.counts, this);
+    this.#intake = new Intake(this.#wire, key, rate, this.counts, clock, this);
     const { heartbeat } = this.watch;
     this.pulse = new Pulse(
       this.#wire,
@@ -130,9 +140,9 @@ export class Lifeline<In, Out>
     return this.#outlet.bytes;
   }
 
-  /** The same, and those of a message that has begun to arrive. */
+  /** The same, those of a message that has begun to arrive, and those that have not been looked at. */
   get heldBytes(): number {
-    return this.bufferedAmount + this.#wire.unfinished;
+    return this.bufferedAmount + this.#wire.unfinished + this.#gate.bytes;
   }
 
   get over(): boolean {
@@ -250,19 +260,28 @@ export class Lifeline<In, Out>
 
   data(chunk: Uint8Array): boolean {
     if (this.#over) return false;
+    this.counts.bytesReceived += chunk.length;
+    if (!this.#gate.behind) return this.#receive(chunk);
+    // It was on its way before reading stopped.
+    this.#gate.keep(chunk);
+    return true;
+  }
+
+  /** Takes what has come. Returns whether it keeps it. */
+  #receive(chunk: Uint8Array): boolean {
     const now = this.#clock.now();
     const { counts, watch } = this;
     const { heardAt } = watch.heartbeat;
     const { messagesReceived, pongsUnasked } = counts;
-    counts.bytesReceived += chunk.length;
     // Any byte is life, so this comes first: what the application sees meanwhile is up to date.
     if (!this.#keyed) watch.heartbeat.heardAt = now;
     this.lastHeardAt = now;
     this.loan.begin(chunk);
     this.#intake.alive = false;
     beginReceiving();
+    let taken = chunk.length;
     try {
-      this.#wire.receive(chunk, this.#intake);
+      taken = this.#wire.receive(chunk, this.#intake) ?? taken;
     } catch (error) {
       this.break("protocol-error", error);
     }
@@ -284,7 +303,11 @@ export class Lifeline<In, Out>
         if (this.pulse.relieved()) this.#rearm();
       }
       if (watch.frame(now, unfinished, news)) this.#rearm();
-      this.#gate.received(chunk.length);
+      if (taken < chunk.length) {
+        this.loan.keep();
+        this.#gate.keep(chunk.subarray(taken));
+      }
+      this.#gate.received(taken, this.#intake.rest() || taken < chunk.length);
     }
     return this.loan.end();
   }
@@ -309,6 +332,7 @@ export class Lifeline<In, Out>
   end(): void {
     // Both have finished, or this socket only waited for the peer to hear why.
     if (this.#over) return this.#lastWord?.heard();
+    if (this.#gate.behind) return void (this.#endWaits = true);
     try {
       this.#wire.end(this.#intake);
     } catch (error) {
@@ -324,11 +348,26 @@ export class Lifeline<In, Out>
   }
 
   close(error?: Error): void {
+    if (error === undefined && !this.#over && this.#gate.behind) return void (this.#closeWaits = true);
     this.#lastWord?.over();
     if (!this.#stop()) return;
     this.#outlet.clear();
     if (error !== undefined) this.watch.broke();
     this.#owner.broke(codeOf(error), error);
+  }
+
+  // What the gate tells.
+
+  goOn(chunk: Uint8Array): void {
+    this.#receive(chunk);
+  }
+
+  caughtUp(): void {
+    if (this.#endWaits) {
+      this.#endWaits = false;
+      this.end();
+    }
+    if (this.#closeWaits) this.close();
   }
 
   // What the intake tells.
@@ -413,7 +452,8 @@ export class Lifeline<In, Out>
   }
 
   quiet(): void {
-    this.#owner.quiet();
+    if (this.#gate.behind) this.drain();
+    else this.#owner.quiet();
   }
 
   // What the pulse and the outlet call.

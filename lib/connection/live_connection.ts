@@ -428,6 +428,10 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
     if (!this.#scoped && this.#onMessage !== undefined) this.#close();
   }
 
+  afterTurn(then: () => void): void {
+    this.#policy.clock.afterTurn(then);
+  }
+
   failed(error: unknown): void {
     if (this.#state === "closed") return;
     this.#inbox.clear();

@@ -93,9 +93,9 @@ class JsonWire<T> implements Wire<T> {
     return this.#wire.unfinished;
   }
 
-  receive(chunk: Uint8Array, events: WireEvents<T>): void {
+  receive(chunk: Uint8Array, events: WireEvents<T>): number | void {
     this.#reader.events = events;
-    this.#wire.receive(chunk, this.#reader);
+    return this.#wire.receive(chunk, this.#reader);
   }
 
   end(events: WireEvents<T>): void {
@@ -118,6 +118,10 @@ class JsonReader<T> implements WireEvents<Uint8Array | string> {
 
   constructor(validate: (value: unknown) => T) {
     this.#validate = validate;
+  }
+
+  get enough(): boolean {
+    return this.events.enough === true;
   }
 
   message(text: Uint8Array | string, size: number): void {

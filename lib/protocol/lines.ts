@@ -106,12 +106,13 @@ class LinesWire implements Wire<string> {
     return this.#unfinished;
   }
 
-  receive(chunk: Uint8Array, events: WireEvents<string>): void {
+  receive(chunk: Uint8Array, events: WireEvents<string>): number | void {
     let from = 0;
     for (let end = chunk.indexOf(LF); end >= 0; end = chunk.indexOf(LF, from)) {
       const part = chunk.subarray(from, end);
       from = end + 1;
       this.#line(this.#unfinished === 0 ? part : this.#join(part), events);
+      if (events.enough === true) return from;
     }
     if (from < chunk.length) this.#keep(chunk.subarray(from));
   }

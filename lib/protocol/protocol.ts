@@ -55,9 +55,11 @@ export interface Wire<In, Out = In> {
    * Takes a chunk and reports what it holds, in order. The chunk is borrowed: what is kept beyond the
    * call is copied.
    *
+   * @returns How many bytes it has taken, if it stopped early since there were {@linkcode WireEvents.enough} of them: the
+   * rest is given again in a later turn of the event loop. Nothing for all of them.
    * @throws {ProtocolError} If the peer broke the rules. The connection then ends.
    */
-  receive(chunk: Uint8Array, events: WireEvents<In>): void;
+  receive(chunk: Uint8Array, events: WireEvents<In>): number | void;
   /** The peer will send no more: reports what was held back. May throw as {@linkcode receive} does. */
   end(events: WireEvents<In>): void;
   /**
@@ -150,6 +152,11 @@ export interface DrainNotice {
 
 /** What a chunk held. */
 export interface WireEvents<In> {
+  /**
+   * Asked after each event: whether the wire should stop, since others want a turn. A wire that does not ask hands over
+   * all of a chunk, however many messages it holds.
+   */
+  readonly enough?: boolean;
   /**
    * A message. If it is a `Uint8Array` it may be borrowed, as the chunk is.
    *

@@ -87,7 +87,7 @@ const encoder = /* @__PURE__ */ new TextEncoder();
 class RawWire implements Wire<Uint8Array, Uint8Array | string> {
   readonly unfinished = 0;
 
-  receive(chunk: Uint8Array, events: WireEvents<Uint8Array>): void {
+  receive(chunk: Uint8Array, events: WireEvents<Uint8Array>): number | void {
     events.message(chunk, chunk.length);
   }
 
@@ -167,7 +167,7 @@ class AnywhereWire extends TokenWire {
 
   // Knuth, Morris and Pratt: `at` bytes of the token have matched up to here. Those of them that came with
   // earlier chunks stand before index 0.
-  override receive(chunk: Uint8Array, events: WireEvents<Uint8Array>): void {
+  override receive(chunk: Uint8Array, events: WireEvents<Uint8Array>): number | void {
     const token = this.token, borders = this.#borders;
     let at = this.held, from = -at;
     for (let i = 0; i < chunk.length; i++) {
@@ -182,6 +182,9 @@ class AnywhereWire extends TokenWire {
       events.ping();
       from = i + 1;
       at = 0;
+      if (events.enough !== true) continue;
+      this.held = 0;
+      return from;
     }
     this.#data(from, chunk.length - at, chunk, events);
     this.held = at;

@@ -6,7 +6,7 @@
 
 import { LiveConnection } from "../connection/live_connection.ts";
 import type { ConnectionPolicy } from "../connection/policy.ts";
-import type { Socket } from "../transport/transport.ts";
+import type { Place, Socket } from "../transport/transport.ts";
 
 /** Callers that may be about to be told at a time; others are just closed, so that a flood of them costs nothing. */
 const AT_A_TIME = 64;
@@ -26,6 +26,16 @@ export class TurnedAway<In, Out> {
       observer: undefined,
       handshakeTimeout: Math.min(handshakeTimeout, PATIENCE),
     };
+  }
+
+  /**
+   * Keeps a place for a caller who can be told only after its TLS handshake, and whom {@linkcode take} is given then, once
+   * the place is free. None if it is to be closed without a word.
+   */
+  expect(): Place | undefined {
+    if (!this.#policy.protocol.greets || this.#telling >= AT_A_TIME) return undefined;
+    this.#telling++;
+    return { free: () => this.#telling-- };
   }
 
   /** Closes a connection that was just accepted. */

@@ -481,6 +481,10 @@ export class LastingConnection<In, Out>
     if (!this.#scoped && this.#onMessage !== undefined) this.#close();
   }
 
+  afterTurn(then: () => void): void {
+    this.#policy.clock.afterTurn(then);
+  }
+
   failed(error: unknown): void {
     this.#inbox.clear();
     this.end("handler-failed", "local", error);

@@ -33,8 +33,11 @@ export interface Clock {
   /**
    * Calls `then` after the event loop has had a full turn, so that all bytes which wait in the kernel by
    * now have been delivered first.
+   *
+   * @param brief Whether what goes on meanwhile takes so little time that it is enough if the kernel is asked now and then,
+   * where each turn in which it is asked costs a millisecond (Deno). @default {false}
    */
-  afterTurn(then: () => void): void;
+  afterTurn(then: () => void, brief?: boolean): void;
   /** A number in [0, 1), to spread things that must not happen together. Not for secrets. */
   random(): number;
 }
@@ -57,12 +60,32 @@ export const systemClock: Clock = {
 
   // Two steps, not one: the first may still run in the turn that is under way, before the sockets that wait are
   // polled (on Node and Deno a due timer runs before them). Its successor cannot.
-  afterTurn(then) {
-    nextTurn(() => nextTurn(then));
+  afterTurn(then, brief = false) {
+    if (POLLS_SELDOM && !brief) letPoll(then);
+    else nextTurn(() => nextTurn(then));
   },
 
   random: () => Math.random(),
 };
+
+/**
+ * Deno (2.9.6) looks at its sockets only in every 61st turn while the next turn is always asked for already, as it is for
+ * connections that are flooded. It looks when there is nothing to do but to wait for a timer: so all do, together.
+ */
+const POLLS_SELDOM = "Deno" in globalThis;
+/** Who waits for the timer. */
+let waiting: (() => void)[] = [];
+
+function letPoll(then: () => void): void {
+  if (waiting.push(then) > 1) return;
+  const go = () => {
+    const all = waiting;
+    waiting = [];
+    for (const then of all) nextTurn(then);
+  };
+  // A timer that is set before others have done their work may be due as soon as they have, and nothing was waited for.
+  nextTurn(() => void setTimeout(go, 0));
+}
 
 /** Calls `then` when the event loop comes round again. */
 const nextTurn: (then: () => void) => void =

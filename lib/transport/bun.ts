@@ -19,6 +19,7 @@ import { watchListener } from "./listener_watch.ts";
 import { transport as node } from "./node.ts";
 import { checkConnect, checkListen } from "./options.ts";
 import { removeStalePath, type SocketFiles } from "./stale_path.ts";
+import { listenTls as overPlain } from "./tls_listener.ts";
 import type {
   Address,
   Capabilities,
@@ -84,6 +85,9 @@ class BunTransport implements Transport {
 
   async listen(target: Target, options: ListenOptions): Promise<Listener> {
     checkListen(this, target, options);
+    if (options.beforeTls !== undefined) {
+      return await overPlain(options, (plain) => this.listen(target, plain));
+    }
     if (options.tls !== undefined) return await listenTls(this, target, options);
     try {
       const bound = await lookUp(target);

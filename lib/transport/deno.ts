@@ -8,12 +8,13 @@
  */
 
 import { type DenoAddr, type DenoConn, DenoSocket, toAddress } from "./deno_socket.ts";
-import { DENO_TLS, listenTls, secureClient } from "./deno_tls.ts";
+import { DENO_TLS, secureClient } from "./deno_tls.ts";
 import { dial } from "./dial.ts";
 import { listenerDied, listenFailed, systemCodeOf } from "./failure.ts";
 import { checkConnect, checkListen } from "./options.ts";
 import { removeStalePath, type SocketFiles } from "./stale_path.ts";
 import { tlsClient } from "./tls_engine.ts";
+import { listenTls } from "./tls_listener.ts";
 import type {
   Address,
   Capabilities,

@@ -12,6 +12,7 @@ import type { Ends } from "./node_socket.ts";
 import { drop, NODE_TLS, secureClient } from "./node_tls.ts";
 import { checkConnect, checkListen } from "./options.ts";
 import { tlsClient } from "./tls_engine.ts";
+import { listenTls } from "./tls_listener.ts";
 import type {
   Capabilities,
   ConnectOptions,
@@ -67,6 +68,9 @@ class NodeTransport implements Transport {
 
   async listen(target: Target, options: ListenOptions): Promise<Listener> {
     checkListen(this, target, options);
+    if (options.beforeTls !== undefined) {
+      return await listenTls(options, (plain) => this.listen(target, plain));
+    }
     return await listenNode(this, target, options);
   }
 }

@@ -122,6 +122,8 @@ class NodeListener implements Listener {
   }
 
   #secure(raw: net.Socket, ends: Ends, server: TlsServer): void {
+    const place = this.#handshakes!.admit(ends.remoteAddress);
+    if (place === "none") return void raw.destroy();
     raw.setNoDelay(true);
     this.#handshakes!.take({
       remoteAddress: ends.remoteAddress,
@@ -131,7 +133,7 @@ class NodeListener implements Listener {
         (socket, secured) => prepare(this.#transport, socket, this.#options, { ...ends, ...secured }),
       ),
       drop: () => drop(raw),
-    });
+    }, place);
   }
 
   #failed(error: Error): void {

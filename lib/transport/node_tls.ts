@@ -20,6 +20,7 @@ export const NODE_TLS: TlsCapabilities = {
   replaceCertificate: true,
   halfClose: true,
   truncation: false,
+  plainFirst: true,
 };
 
 /** Makes a socket of one whose handshake is over. `tls` is added to its ends. */

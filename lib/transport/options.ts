@@ -46,6 +46,11 @@ export function checkListen(transport: Facts, target: Address, options: ListenOp
   if (typeof accept !== "function") {
     throw new TypeError(`Cannot listen as "accept" must be a function: current value is ${accept}`);
   }
+  if (options.beforeTls !== undefined) {
+    if (tls === undefined) throw new TypeError(`Cannot listen as "beforeTls" needs "tls": there is none`);
+    const { tls: can } = transport.capabilities;
+    if (can !== undefined && can.plainFirst !== true) refuse(transport, "listen", `"beforeTls"`);
+  }
   if (backlog !== undefined) {
     if (!Number.isInteger(backlog) || backlog < 1) {
       throw new RangeError(

@@ -113,6 +113,8 @@ export interface TlsCapabilities {
    * told from an orderly one. Where not, it comes as an ordinary end.
    */
   readonly truncation: boolean;
+  /** Whether a listener can have something said in plain text before the handshake: a proxy's header. @default {false} */
+  readonly plainFirst?: boolean | undefined;
 }
 
 /** The parts of a transport that the checks ask. */

@@ -5,7 +5,7 @@
  */
 
 import { describe, explain } from "./failure.ts";
-import type { Address, ListenOptions, Socket } from "./transport.ts";
+import type { Address, ListenOptions, Place, Socket } from "./transport.ts";
 
 /** A handshake under way. */
 export interface Handshake {
@@ -23,12 +23,18 @@ const MOST_REPORTS = 10;
 /** Longest delay that `setTimeout` honours. */
 const MAX_DELAY = 2 ** 31 - 1;
 
+/** What belongs to a handshake: the timer that ends it, and its place. */
+interface Pending {
+  readonly timer: ReturnType<typeof setTimeout> | undefined;
+  readonly place: Place | undefined;
+}
+
 /** Sees handshakes through, and gives the sockets they make to the listener's `accept`. */
 export class TlsAcceptor {
   readonly #options: ListenOptions;
   readonly #timeout: number;
-  /** With the timers that end them, oldest first. */
-  readonly #pending = new Map<Handshake, ReturnType<typeof setTimeout> | undefined>();
+  /** Oldest first. */
+  readonly #pending = new Map<Handshake, Pending>();
   #open = true;
   #reports = 0;
   #reportsSince = -Infinity;
@@ -38,14 +44,23 @@ export class TlsAcceptor {
     this.#timeout = options.tls?.handshakeTimeout ?? 5_000;
   }
 
+  /** The place of a caller whose handshake is to be {@linkcode take}n next; "none" if it is to be closed at once. */
+  admit(remoteAddress: Address): Place | undefined | "none" {
+    const { admit } = this.#options;
+    return admit === undefined ? undefined : admit(remoteAddress) ?? "none";
+  }
+
   /** Sees `handshake` through. */
-  take(handshake: Handshake): void {
-    if (!this.#open) return handshake.drop();
+  take(handshake: Handshake, place?: Place): void {
+    if (!this.#open) {
+      place?.free();
+      return handshake.drop();
+    }
     const [oldest] = this.#pending.keys();
     if (this.#pending.size >= MOST && oldest !== undefined) {
       this.#fail(oldest, new Error(`more than ${MOST} handshakes under way`));
     }
-    this.#pending.set(handshake, this.#setTimer(handshake));
+    this.#pending.set(handshake, { timer: this.#setTimer(handshake), place });
     handshake.opened.then(
       (socket) => this.#accept(handshake, socket),
       (error) => this.#fail(handshake, error),
@@ -56,7 +71,7 @@ export class TlsAcceptor {
   close(): void {
     this.#open = false;
     for (const handshake of [...this.#pending.keys()]) {
-      this.#forget(handshake);
+      this.#forget(handshake)?.place?.free();
       handshake.drop();
     }
   }
@@ -73,16 +88,19 @@ export class TlsAcceptor {
     return timer;
   }
 
-  #forget(handshake: Handshake): boolean {
-    clearTimeout(this.#pending.get(handshake));
-    return this.#pending.delete(handshake);
+  #forget(handshake: Handshake): Pending | undefined {
+    const pending = this.#pending.get(handshake);
+    clearTimeout(pending?.timer);
+    this.#pending.delete(handshake);
+    return pending;
   }
 
   #accept(handshake: Handshake, socket: Socket): void {
-    if (!this.#forget(handshake)) return socket.abort();
+    const pending = this.#forget(handshake);
+    if (pending === undefined) return socket.abort();
     const { accept, failed } = this.#options;
     try {
-      accept(socket);
+      accept(socket, pending.place);
     } catch (error) {
       socket.abort();
       failed?.(error);
@@ -90,7 +108,9 @@ export class TlsAcceptor {
   }
 
   #fail(handshake: Handshake, cause: unknown): void {
-    if (!this.#forget(handshake)) return;
+    const pending = this.#forget(handshake);
+    if (pending === undefined) return;
+    pending.place?.free();
     handshake.drop();
     const now = performance.now();
     if (now - this.#reportsSince >= 1_000) {

@@ -89,8 +89,21 @@ export interface ListenOptions {
   /**
    * Takes each accepted socket. Call {@linkcode Socket.start} before returning or later; nothing is
    * delivered before that. Must not throw.
+   *
+   * @param place What {@linkcode admit} gave for it. It is not freed any more.
    */
-  readonly accept: (socket: Socket) => void;
+  readonly accept: (socket: Socket, place?: Place) => void;
+  /**
+   * Asked of each caller before its TLS handshake begins, so that handshakes can be limited. One that gets no place is
+   * closed at once. Must not throw. Without TLS it is not asked. @default everybody gets one
+   */
+  readonly admit?: ((remoteAddress: Address) => Place | undefined) | undefined;
+  /**
+   * Takes each accepted socket before its TLS handshake, of which it may read and answer what comes in plain text, as the
+   * header of a proxy. `secure` goes on with the handshake, over this socket or one that stands for it. Must not throw.
+   * Only with {@linkcode tls}; refused where the runtime cannot.
+   */
+  readonly beforeTls?: ((socket: Socket, secure: (socket: Socket) => void) => void) | undefined;
   /**
    * Told of errors that the listener lives through, such as running out of descriptors. It pauses and
    * then goes on by itself.
@@ -115,6 +128,12 @@ export interface ListenOptions {
    * second at most. Refused where the runtime cannot. @default plain text
    */
   readonly tls?: TlsServerOptions | undefined;
+}
+
+/** A caller's place while its handshake lasts. */
+export interface Place {
+  /** Gives it back: the handshake came to nothing. */
+  free(): void;
 }
 
 /** What a runtime can do. Data, so that tests and callers never ask for a runtime's name. */

@@ -4,16 +4,17 @@ import { ACCEPTED, Inbox, type InboxOwner } from "../../lib/connection/inbox.ts"
 import { settle } from "../support/live.ts";
 
 /** An owner that writes down what it is told, and marks what it makes its own. */
-function opened(maxBytes = 10): { inbox: Inbox<string>; log: string[] } {
-  const log: string[] = [];
+function opened(maxBytes = 10): { inbox: Inbox<string>; log: string[]; turns: (() => void)[] } {
+  const log: string[] = [], turns: (() => void)[] = [];
   const owner: InboxOwner<string> = {
     own: (message) => `own ${message}`,
     keep: () => log.push("keep"),
     full: (full) => log.push(full ? "full" : "room"),
     emptied: () => log.push("emptied"),
     failed: (error) => log.push(`failed ${(error as Error).message}`),
+    afterTurn: (then) => turns.push(then),
   };
-  return { inbox: new Inbox(owner, maxBytes), log };
+  return { inbox: new Inbox(owner, maxBytes), log, turns };
 }
 
 /** A promise that is settled from outside. */
@@ -158,14 +159,92 @@ test("Inbox reports a callback that throws, or whose promise is rejected", async
 });
 
 test("Inbox keeps order over thousands of messages that are taken while others come", async () => {
-  const { inbox } = opened(Infinity);
+  const { inbox, turns } = opened(Infinity);
   const got: string[] = [];
   let n = 0;
+  const timer = setInterval(() => turns.shift()?.(), 1);
   for (let round = 0; round < 50; round++) {
     for (let i = 0; i < 100; i++) inbox.push(`${n++}`, 1);
     for (let i = 0; i < 70; i++) got.push((await inbox.next()).value!);
   }
   inbox.end();
   for await (const message of { [Symbol.asyncIterator]: () => inbox }) got.push(message);
+  clearInterval(timer);
   assertEquals(got, Array.from({ length: 5_000 }, (_, i) => `own ${i}`));
+});
+
+/** So many messages that waited are taken in one turn. */
+const RUN = 1_024;
+
+test("Inbox gives an iterator 1024 messages that waited, and then the others a turn", async () => {
+  const { inbox, turns } = opened(Infinity);
+  for (let i = 0; i < RUN + 2; i++) inbox.push(`${i}`, 1);
+  for (let i = 0; i < RUN; i++) assertEquals((await inbox.next()).value, `own ${i}`);
+  const log: unknown[] = [];
+  for (let i = 0; i < 4; i++) void inbox.next().then(({ value }) => log.push(value));
+  inbox.push("after", 1);
+  await settle();
+  assertEquals([log, turns.length], [[], 1]);
+  turns.shift()!();
+  await settle();
+  assertEquals(log, [`own ${RUN}`, `own ${RUN + 1}`, "own after"]);
+  inbox.end();
+  await settle();
+  assertEquals(log.slice(3), [undefined]);
+});
+
+test("Inbox that ends while others have their turn gives what waits first, and then its end", async () => {
+  const { inbox, log, turns } = opened(Infinity);
+  for (let i = 0; i < RUN + 1; i++) inbox.push(`${i}`, 1);
+  for (let i = 0; i < RUN; i++) await inbox.next();
+  const last = inbox.next(), end = inbox.next().catch((error) => error);
+  const reason = new Error("broken");
+  inbox.end(reason);
+  assertEquals(log, []);
+  turns.shift()!();
+  assertEquals((await last).value, `own ${RUN}`);
+  assertStrictEquals(await end, reason);
+  assertEquals(log, ["emptied"]);
+});
+
+test("Inbox that is cleared while others have their turn ends for those who wait", async () => {
+  const { inbox, turns } = opened(Infinity);
+  for (let i = 0; i < RUN + 1; i++) inbox.push(`${i}`, 1);
+  for (let i = 0; i < RUN; i++) await inbox.next();
+  const waiting = inbox.next();
+  inbox.end();
+  inbox.clear();
+  turns.shift()!();
+  assertEquals(await waiting, { done: true, value: undefined });
+});
+
+test("Inbox gives a callback 1024 messages that waited, and the rest in later turns", () => {
+  const { inbox, turns } = opened(Infinity);
+  const got: string[] = [];
+  for (let i = 0; i < 2 * RUN + 1; i++) inbox.push(`${i}`, 1);
+  inbox.receiver = (message) => void got.push(message);
+  inbox.push("after", 1);
+  assertEquals([got.length, turns.length], [RUN, 1]);
+  turns.shift()!();
+  assertEquals(got.length, 2 * RUN);
+  turns.shift()!();
+  assertEquals(got.slice(2 * RUN), [`own ${2 * RUN}`, "own after"]);
+  assert(inbox.idle);
+});
+
+test("Inbox is full of many small messages too, however small: one for each 64 bytes of its bound", async () => {
+  const { inbox, log } = opened(64 * 2_000);
+  for (let i = 0; i < 1_999; i++) inbox.push("", 0);
+  assertEquals(log, []);
+  inbox.push("", 0);
+  assertEquals(log, ["full"]);
+  for (let i = 0; i < 999; i++) await inbox.next();
+  assertEquals(log, ["full"]);
+  await inbox.next();
+  assertEquals(log, ["full", "room"]);
+  const small = opened(1);
+  for (let i = 0; i < 1_023; i++) small.inbox.push("", 0);
+  assertEquals(small.log, []);
+  small.inbox.push("", 0);
+  assertEquals(small.log, ["full"], "a small bound leaves room for as many");
 });

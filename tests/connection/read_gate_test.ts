@@ -1,17 +1,21 @@
 import { test } from "node:test";
 import { assertEquals } from "@std/assert";
-import { ReadGate } from "../../lib/connection/read_gate.ts";
+import { ReadGate, type ReadGateOwner } from "../../lib/connection/read_gate.ts";
 import { FakeClock } from "../../lib/testing/fake_clock.ts";
 import { FakeSocket } from "../support/fake_socket.ts";
 
 const BURST = 256 * 1024;
 
 /** A gate, and what was done to its socket. */
-function gate(): { gate: ReadGate; clock: FakeClock; socket: FakeSocket; log: string[] } {
+function gate() {
   const clock = new FakeClock(), socket = new FakeSocket(), log: string[] = [];
   socket.pause = () => void log.push("pause");
   socket.resume = () => void log.push("resume");
-  return { gate: new ReadGate(socket, clock), clock, socket, log };
+  const owner: ReadGateOwner = {
+    goOn: (chunk) => log.push(`go on ${chunk}`),
+    caughtUp: () => log.push("caught up"),
+  };
+  return { gate: new ReadGate(socket, clock, owner), clock, socket, log, owner };
 }
 
 test("ReadGate gives the others a turn after 256 KiB, and then reads on", () => {
@@ -67,4 +71,46 @@ test("ReadGate that is shut never touches the socket again", () => {
   clock.turn();
   assertEquals(it.hold(true), false);
   assertEquals(log, ["pause"]);
+});
+
+test("ReadGate hands over in the next turn what was too much for this one, and only then reads on", () => {
+  const { gate: it, clock, log, owner } = gate();
+  it.keep(Uint8Array.of(1, 2));
+  it.received(10, true);
+  assertEquals([log, it.behind, it.bytes], [["pause"], true, 2]);
+  // Half of it is again too much.
+  const { goOn } = owner;
+  owner.goOn = (chunk) => {
+    goOn(chunk);
+    owner.goOn = goOn;
+    it.keep(chunk.subarray(1));
+    it.received(1, true);
+    clock.afterTurn(() => log.push("turn"));
+  };
+  it.keep(Uint8Array.of(3));
+  clock.turn();
+  clock.turn();
+  assertEquals(log, ["pause", "go on 1,2", "go on 2", "go on 3", "caught up", "resume", "turn"]);
+  assertEquals([it.behind, it.bytes], [false, 0]);
+});
+
+test("ReadGate hands over nothing while there is no room, nor within the turn that there is room again", () => {
+  const { gate: it, clock, log } = gate();
+  it.keep(Uint8Array.of(1));
+  it.received(1, true);
+  it.hold(true);
+  clock.turn();
+  it.hold(false);
+  assertEquals(log, ["pause"]);
+  clock.turn();
+  assertEquals(log, ["pause", "go on 1", "caught up", "resume"]);
+});
+
+test("ReadGate that is shut lets go of what waits", () => {
+  const { gate: it, clock, log } = gate();
+  it.keep(Uint8Array.of(1));
+  it.received(1, true);
+  it.shut();
+  clock.turn();
+  assertEquals([log, it.behind], [["pause"], false]);
 });

@@ -9,10 +9,12 @@ import { residentMemory } from "../support/proc_net.ts";
 import { pause } from "../support/processes.ts";
 import {
   assertUnharmed,
+  bearable,
   BOUND,
   check,
   INTERVAL,
   note,
+  SLOWEST_ANSWER,
   startPeers,
   startServer,
   type Summary,
@@ -76,6 +78,38 @@ check("a flood of heartbeats starves nobody and is not echoed", async () => {
   assertStrictEquals(lost, 0);
   assertLessOrEqual(growth, 96 * MIB);
   assertUnharmed(felt);
+});
+
+/** How many messages a flood must have brought, to be one. */
+const MANY = 200_000;
+
+check("a flood of tiny messages is not felt by the others, however they are taken", async () => {
+  for (const iterate of [false, true]) {
+    const server = await startServer({ protocol: "lines", iterate, options: { writeTimeout: 30_000 } });
+    const neighbours = await startPeers("lines", server, 10);
+    await pause(INTERVAL);
+    const before = residentMemory(server.pid);
+    const flood = await startPeers("tiny", server, 3, { argument: 2 });
+    const { sent, echoed, lost } = await flood.told<{ sent: number; echoed: number; lost: number }>();
+    const growth = residentMemory(server.pid) - before;
+    const felt = await neighbours.report();
+    const how = iterate ? "iterator" : "callback";
+    note(18, `flood of empty lines, ${how}`, "p99 <= 150 ms", times(felt));
+    const read = `${(echoed / 1e6).toFixed(1)} of ${(sent / 1e6).toFixed(1)} million handled`;
+    note(
+      18,
+      `flood of empty lines, ${how}`,
+      "<= 96 MiB more",
+      `${Math.round(growth / MIB)} MiB more, ${read}`,
+    );
+
+    assertLessOrEqual(MANY, sent);
+    assertLessOrEqual(MANY, echoed);
+    assertStrictEquals(lost, 0);
+    assertLessOrEqual(growth, 96 * MIB);
+    assertLessOrEqual(felt.p99, bearable(SLOWEST_ANSWER));
+    assertStrictEquals(felt.lost, 0);
+  }
 });
 
 function times({ p50, p99, max, gap }: Summary): string {

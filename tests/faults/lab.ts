@@ -102,13 +102,16 @@ export interface ServerSetup {
   /** What to put before the command, as `ip netns exec NAME`: it must end as the server's own process. */
   readonly prefix?: readonly string[];
   readonly protocol?: "raw" | "lines" | "frames";
+  /** Whether the server takes messages by an iterator, and not by a callback. */
+  readonly iterate?: boolean;
   /** Options for `serve()` besides. */
   readonly options?: object;
 }
 
 /** Starts the server under test. */
 export async function startServer(
-  { hostname = "127.0.0.1", port = 0, prefix = [], protocol = "raw", options: more = {} }: ServerSetup = {},
+  { hostname = "127.0.0.1", port = 0, prefix = [], protocol = "raw", iterate = false, options: more = {} }:
+    ServerSetup = {},
 ): Promise<FaultServer> {
   const file = program("server.ts");
   const options = JSON.stringify({
@@ -117,6 +120,7 @@ export async function startServer(
     interval: INTERVAL,
     timeout: TIMEOUT,
     protocol,
+    iterate,
     options: more,
   });
   const running = launch([...prefix, ...commandFor(file, [options])]);

@@ -92,7 +92,7 @@ export class FramesWire implements Wire<Message> {
     return this.#assembly.length + partial + (this.#begun >= 0 ? 1 : 0);
   }
 
-  receive(chunk: Uint8Array, events: WireEvents<Message>): void {
+  receive(chunk: Uint8Array, events: WireEvents<Message>): number | void {
     let at = this.#preamble === PREAMBLE.length ? 0 : this.#checkPreamble(chunk);
     const { length } = chunk;
     while (at < length) {
@@ -115,6 +115,7 @@ export class FramesWire implements Wire<Message> {
       if (this.#had === 0 && end - at === this.#size) this.#whole(chunk.subarray(at, end), events);
       else this.#part(chunk.subarray(at, end), events);
       at = end;
+      if (events.enough === true) return at;
     }
   }
 

@@ -11,7 +11,9 @@ standard input. Then it ends, unless KIND says otherwise.
     talking    sends a heartbeat every ARGUMENT ms (100), and reads; good until it is stopped, killed or cut off
     deaf       asks for an endless stream, and sends heartbeats, but never reads
     flooding   sends data without pause, and never reads what comes back
+    lines      as polite, of a server that speaks lines
     tokens     sends heartbeats at full speed for ARGUMENT seconds (2), and reads
+    tiny       sends empty lines at full speed for ARGUMENT seconds (2), and reads only after that, for as long
     blocking   sends heartbeats, and says `block` when it is told to
     fin, rst   ends all connections, in that way, when it is told to
     churn      opens and ends COUNT connections in turn, in every way; its one line tells how many were answered
@@ -37,7 +39,7 @@ HOST, _, SOURCE = sys.argv[2].partition("/")
 ARGUMENT = float(sys.argv[5]) if len(sys.argv) > 5 else None
 
 # A flood comes from another machine: here it must not take the processor from the server.
-if KIND in ("flooding", "tokens"):
+if KIND in ("flooding", "tokens", "tiny"):
     os.nice(10)
 
 loop = selectors.DefaultSelector()
@@ -96,9 +98,9 @@ class Peer:
             self.lost()
             return 0
 
-    def ask(self):
+    def ask(self, end=b""):
         self.number += 1
-        self.question = b"question %d" % self.number
+        self.question = b"question %d" % self.number + end
         self.asked_at = now()
         self.answer = b""
         self.write(self.question)
@@ -191,14 +193,15 @@ def summary(peers):
     }
 
 
-def polite():
+def polite(end=b""):
     def readable(peer):
-        peer.answered(peer.read()[1])
+        rest = peer.read()[1]
+        peer.answered(rest.replace(b"PING\n", b"") if end else rest)
 
     def work():
         for peer in peers:
             if peer.open and peer.asked_at is None:
-                peer.ask()
+                peer.ask(end)
 
     peers = open_all(readable)
     every((ARGUMENT or 20) / 1000, work)
@@ -276,6 +279,30 @@ def tokens():
         turn(now() + 0.01)
     every(1, lambda: None)
     tell({"sent": sent, "echoed": rest[0], **summary(peers)})
+
+
+def tiny():
+    block, read = b"\n" * (1 << 18), [0]
+    done = now() + (ARGUMENT or 2)
+
+    def readable(peer):
+        try:
+            read[0] += len(peer.sock.recv(1 << 20))
+        except OSError:
+            pass
+
+    peers = open_all()
+    sent = 0
+    while now() < done:
+        sent += sum(peer.write(block) for peer in peers)
+        turn(now() + 0.001)
+    for peer in peers:
+        if peer.open:
+            loop.register(peer.sock, selectors.EVENT_READ, (readable, peer))
+    done = now() + (ARGUMENT or 2)
+    while now() < done:
+        turn(done)
+    tell({"sent": sent, "echoed": read[0], "lost": sum(not peer.open for peer in peers)})
 
 
 def blocking():
@@ -443,11 +470,13 @@ def server():
 
 {
     "polite": polite,
+    "lines": lambda: polite(b"\n"),
     "answering": answering,
     "talking": talking,
     "deaf": deaf,
     "flooding": flooding,
     "tokens": tokens,
+    "tiny": tiny,
     "blocking": blocking,
     "fin": lambda: ending(False),
     "rst": lambda: ending(True),

@@ -1,7 +1,7 @@
 /**
  * The server that faults happen to: echoes in upper case, beats, and gives silent peers up.
  *
- * Argument: `{ hostname, port, interval, timeout, protocol, options }` as JSON, with options for `serve()` besides. Prints
+ * Argument: `{ hostname, port, interval, timeout, protocol, iterate, options }` as JSON, with options for `serve()` besides. Prints
  * one line of JSON when it listens, `{ port, reset }`, and one in answer to a line on standard input: how many connections
  * there are, how each of the others ended, how many callers were turned
  * away, how often it had to listen again, and what the wall clock shows. It does what
@@ -25,12 +25,14 @@ import {
 
 type Message = Uint8Array | string;
 
-const { hostname, port, interval, timeout, protocol, options } = JSON.parse(process.argv[2]!) as {
+const { hostname, port, interval, timeout, protocol, iterate, options } = JSON.parse(process.argv[2]!) as {
   readonly hostname: string;
   readonly port: number;
   readonly interval: number;
   readonly timeout: number;
   readonly protocol: "raw" | "lines" | "frames";
+  /** Whether messages are taken by an iterator, and not by a callback. */
+  readonly iterate?: boolean;
   readonly options: object;
 };
 
@@ -87,7 +89,7 @@ const server = await serve<Message, Message>({
   heartbeat: { interval, timeout, ...(protocol === "raw" ? { sendEvery: interval, steady: true } : {}) },
   ...options,
 }, (connection) => {
-  connection.onMessage = (message) => {
+  const answer = (message: Message) => {
     if (typeof message === "string") return connection.send(message.toUpperCase());
     const bytes = message;
     if (begin(bytes, megabyte)) return give(connection);
@@ -96,6 +98,10 @@ const server = await serve<Message, Message>({
     for (let i = 0; i < bytes.length; i++) if (bytes[i]! >= 0x61 && bytes[i]! <= 0x7a) bytes[i]! -= 0x20;
     return connection.send(bytes);
   };
+  const loop = async () => {
+    for await (const message of connection) await answer(message);
+  };
+  if (!iterate) connection.onMessage = answer;
   const address = connection.remoteAddress as TcpAddress;
   connection.closed.then(({ code, facts }) => {
     const silent = facts!.endedAt - facts!.lastHeardAt;
@@ -103,6 +109,7 @@ const server = await serve<Message, Message>({
     waiting.delete(connection);
     ended.push({ remote: `${address.hostname}:${address.port}`, code, silent, stuck });
   });
+  if (iterate) return loop();
 });
 
 setInterval(() => {
