@@ -7,7 +7,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -65,6 +65,29 @@ export function blocksOf(markdown: string): Block[] {
   }));
 }
 
+/** A program on a page, and what the page says that it prints; `undefined` if it does not say. */
+export interface Example {
+  readonly page: string;
+  readonly block: Block;
+  readonly prints: string | undefined;
+}
+
+/** All pages of docs/, as paths from the root. */
+export const PAGES: readonly string[] = readdirSync(join(ROOT, "docs")).filter((name) => name.endsWith(".md"))
+  .sort().map((name) => `docs/${name}`);
+
+/** The blocks of TypeScript on a page. */
+export function examplesOf(page: string): Example[] {
+  const markdown = readPage(page), blocks = blocksOf(markdown);
+  return blocks.flatMap((block, i) => {
+    if (block.language !== "ts") return [];
+    const next = blocks[i + 1];
+    const between = markdown.split("\n").slice(block.line, (next?.line ?? 1) - 1).join("\n");
+    const printed = next?.language === "text" && /```\s+It prints\s*$/.test(between);
+    return [{ page, block, prints: printed ? next.text : undefined }];
+  });
+}
+
 /** The block of `page` with that mark. */
 export function marked(page: string, mark: string): string {
   const blocks = blocksOf(readPage(page)).filter((block) => block.mark === mark);
@@ -111,14 +134,14 @@ export class Program {
 
   /**
    * A program of `text`, run by the runtime that runs the tests, from a file inside the checkout, where
-   * `@holdfast/holdfast` is known by name. `flags` are more for Deno.
+   * `@holdfast/holdfast` is known by name. `beside` are files next to it, by name.
    */
-  static of(text: string, flags: readonly string[] = []): Program {
+  static of(text: string, beside: Readonly<Record<string, string>> = {}): Program {
     const folder = mkdtempSync(join(ROOT, ".readme-"));
+    for (const [name, text] of Object.entries(beside)) writeFileSync(join(folder, name), text);
     const file = join(folder, "example.ts");
     writeFileSync(file, text);
-    const args = [...ARGS[runtime], ...(runtime === "deno" ? flags : []), file];
-    const program = new Program(process.execPath, args);
+    const program = new Program(process.execPath, [...ARGS[runtime], file]);
     program.#onEnd = () => rmSync(folder, { recursive: true, force: true });
     return program;
   }
