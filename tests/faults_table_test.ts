@@ -6,40 +6,16 @@
 
 import { test } from "node:test";
 import { assertEquals } from "@std/assert";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { declares, rows as rowsOf } from "./support/doc_table.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 /** Faults that no test can show, since nothing of them reaches this module. */
 const NOT_SHOWN = [45];
 
-interface Row {
-  readonly number: number;
-  readonly tests: readonly { readonly name: string; readonly file: string }[];
-  readonly text: string;
-}
-
-/** The rows of the matrix. */
-function rows(): Row[] {
-  const text = readFileSync(`${ROOT}docs/faults.md`, "utf8");
-  return [...text.matchAll(/^\| *(\d+) *\|(.*)\|$/gm)].map(([, number, rest]) => ({
-    number: Number(number),
-    tests: [...rest!.matchAll(/`([^`]+)` in `(tests\/[^`]+)`/g)].map(([, name, file]) => ({
-      name: name!,
-      file: file!,
-    })),
-    text: rest!,
-  }));
-}
-
-/** Whether `file` declares a test of that name, as a literal. */
-function declares(file: string, name: string): boolean {
-  if (!existsSync(ROOT + file)) return false;
-  const source = readFileSync(ROOT + file, "utf8");
-  const at = source.indexOf(JSON.stringify(name));
-  return at >= 0 && /\b(test|check)\(\s*(\w+,\s*)?$/.test(source.slice(0, at));
-}
+const rows = () => rowsOf("docs/faults.md");
 
 test("docs/faults.md has all 46 rows of the matrix, in order", () => {
   assertEquals(rows().map(({ number }) => number), Array.from({ length: 46 }, (_, i) => i + 1));
@@ -54,7 +30,7 @@ test("docs/faults.md names a test for each row, or says why there is none", () =
 });
 
 test("docs/faults.md names only tests which there are", () => {
-  const missing = rows().flatMap(({ tests }) => tests).filter(({ file, name }) => !declares(file, name));
+  const missing = rows().flatMap(({ tests }) => tests).filter((test) => !declares(test));
   assertEquals(missing, []);
 });
 

@@ -10,7 +10,7 @@ import { duration } from "../checked.ts";
 export interface RateOptions {
   /** Times a second on average. */
   readonly perSecond: number;
-  /** Times at once, after a quiet spell. @default {perSecond} */
+  /** Times at once, after a quiet spell. @default {perSecond}, at least 1 */
   readonly burst?: number;
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { duration } from "../checked.ts";
 import { checkTlsClient, checkTlsServer } from "./tls.ts";
 import type {
   Address,
@@ -28,9 +29,7 @@ type Facts = Pick<Transport, "name" | "capabilities"> & {
 export function checkConnect(transport: Facts, target: Address, options: ConnectOptions): void {
   checkTarget("connect", transport, target, 1);
   const { timeout, tcpKeepAlive = false, tls } = options;
-  if (timeout !== undefined && !(timeout > 0)) {
-    throw new RangeError(`Cannot connect as "timeout" must be > 0: current value is ${timeout}`);
-  }
+  if (timeout !== undefined) duration("connect", "timeout", timeout);
   checkTcpKeepAlive(transport, tcpKeepAlive, "path" in target);
   if (tls !== undefined) checkTlsClient(transport, tls === true ? {} : tls, "path" in target);
 }

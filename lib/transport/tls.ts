@@ -4,6 +4,8 @@
  * @module
  */
 
+import { duration } from "../checked.ts";
+
 /** A certificate and its key, both in PEM. */
 export interface TlsIdentity {
   /** The certificate, followed by those between it and the root if there are any. */
@@ -185,11 +187,7 @@ export function checkTlsServer(transport: Facts, options: TlsServerOptions): voi
   if (serverNames !== undefined && !can.serverNames) refuse(transport, `"tls.serverNames"`);
   checkAuthorities("listen", ca);
   checkProtocols("listen", alpnProtocols);
-  if (handshakeTimeout !== undefined && !(handshakeTimeout > 0)) {
-    throw new RangeError(
-      `Cannot listen as "tls.handshakeTimeout" must be > 0: current value is ${handshakeTimeout}`,
-    );
-  }
+  if (handshakeTimeout !== undefined) duration("listen", "tls.handshakeTimeout", handshakeTimeout);
 }
 
 function checkCan(action: string, { name, capabilities: { tls }, withoutTls }: Facts): TlsCapabilities {
