@@ -48,7 +48,7 @@ const SECTIONS: Record<string, readonly (readonly [file: string, type: string, p
 /** Options of a transport that servers and clients hand on, under the names that they have there. */
 const HANDED_ON = ["ConnectOptions", "ListenOptions"];
 /** What only a transport itself is told. */
-const INNER = ["accept", "failed", "died"];
+const INNER = ["accept", "admit", "beforeTls", "failed", "died"];
 
 interface Row {
   readonly name: string;
