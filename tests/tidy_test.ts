@@ -220,7 +220,7 @@ const LONG: Record<string, number> = {
   // Its reading and writing share the buffer that a chunk is lent from.
   "lib/transport/deno_socket.ts": 450,
   // Each joins the parts of one thing, and tells each of them what the others notice.
-  "lib/connection/lifeline.ts": 540,
+  "lib/connection/lifeline.ts": 550,
   "lib/server.ts": 420,
   "lib/connection/live_connection.ts": 490,
   "lib/session/lasting_connection.ts": 630,

@@ -162,9 +162,9 @@ export class Lifeline<In, Out>
     return this.pulse.urgent;
   }
 
-  /** Sends a message of the application. @throws {TypeError | RangeError} If the protocol cannot send it. */
-  send(message: Out): void {
-    this.transmit(this.#wire.encode(message));
+  /** Sends a message of the application. Returns its size. @throws {TypeError | RangeError} If the protocol cannot send it. */
+  send(message: Out, more: boolean): number {
+    return this.transmit(this.#wire.encode(message), more);
   }
 
   /** The bytes of a message. @throws {TypeError | RangeError} If the protocol cannot send it. */
@@ -172,15 +172,17 @@ export class Lifeline<In, Out>
     return this.#wire.encode(message);
   }
 
-  /** Sends a message that is encoded already. */
-  transmit(bytes: Uint8Array | Pieces): void {
+  /** Sends a message that is encoded already. Returns its size. For `more` see {@linkcode TurnBatch.write}. */
+  transmit(bytes: Uint8Array | Pieces, more: boolean): number {
     const now = this.#clock.now();
     this.watch.messageAt = now;
     this.watch.moved(now);
     this.pulse.served(now);
-    if (this.#over || this.#finished) return;
+    if (this.#over || this.#finished) return 0;
     this.watch.heartbeat.sentAt = now;
-    this.counts.bytesSent += this.#outlet.send(bytes);
+    const size = this.#outlet.send(bytes, more);
+    this.counts.bytesSent += size;
+    return size;
   }
 
   /** Acknowledges the first `count` messages of the session. */
@@ -226,6 +228,7 @@ export class Lifeline<In, Out>
   finish(farewell?: Farewell): void {
     if (this.#over || this.#finished) return;
     this.#finished = true;
+    this.watch.heartbeat.sentAt = this.#clock.now();
     const goodbye = this.#wire.goodbye?.(farewell);
     this.counts.bytesSent += goodbye?.length ?? 0;
     this.#outlet.finish(goodbye);
@@ -314,19 +317,28 @@ export class Lifeline<In, Out>
 
   written(): void {
     if (this.#over) return;
-    const now = this.#clock.now();
-    this.watch.stall.progress(now, this.socket.bufferedAmount);
+    if (this.bufferedAmount === 0 && !this.#finished && !this.pulse.waiting) this.watch.stall.progress(0, 0);
+    else this.#progressed(this.#clock.now());
+    this.#owner.written();
+  }
+
+  /** Some of what waited is with the kernel, and there is more to do. */
+  #progressed(now: number): void {
+    const { watch } = this;
+    watch.stall.progress(now, this.socket.bufferedAmount);
     if (this.unsent === 0 && this.pulse.waiting) {
       this.pulse.emptied(now);
       this.#rearm();
     }
-    this.#outlet.pump();
-    if (this.bufferedAmount > 0) this.watch.moved(now);
+    if (this.#outlet.queued) {
+      watch.heartbeat.sentAt = now;
+      this.#outlet.pump();
+    }
+    if (this.bufferedAmount > 0) watch.moved(now);
     else if (this.#finished) {
-      this.watch.parted(now);
+      watch.parted(now);
       this.#rearm();
     }
-    this.#owner.written();
   }
 
   end(): void {
@@ -477,8 +489,9 @@ export class Lifeline<In, Out>
   }
 
   waiting(): void {
-    this.watch.stall.waiting(this.#clock.now());
-    this.#rearm();
+    const { stall, heartbeat: { sentAt } } = this.watch;
+    // Whatever has gone to the socket just now was noted as sent before.
+    if (stall.waiting(sentAt)) this.#vigil.rearmBy(sentAt + stall.limit);
   }
 
   sent(): void {

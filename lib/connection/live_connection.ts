@@ -21,7 +21,7 @@ import {
   type ErrorOrigin,
   type Farewell,
 } from "../errors.ts";
-import { Inbox, type InboxOwner } from "./inbox.ts";
+import { ACCEPTED, Inbox, type InboxOwner } from "./inbox.ts";
 import { heartbeatOf } from "./heartbeat_handle.ts";
 import { Lifeline } from "./lifeline.ts";
 import type { BreakCode, LifelineOwner } from "./lifeline_owner.ts";
@@ -198,15 +198,16 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
       this.#end("write-overflow", "local");
       return this.#outcome.refuse(FINISHED);
     }
-    this.#line.send(message);
+    const size = this.#line.send(message, this.#inbox.waiting > 0);
     this.#messagesSent++;
-    return this.#room.wait(this.#line.bufferedAmount);
+    // Most of the time there is room for more than this, and nobody need be asked what of it is left.
+    return this.#room.has(buffered + size) ? ACCEPTED : this.#room.wait(this.#line.bufferedAmount);
   }
 
   /** As {@linkcode send}, for a message that is encoded already. */
-  transmit(bytes: Uint8Array | Pieces): void {
+  transmit(bytes: Uint8Array | Pieces, more: boolean): void {
     if (this.#finished || this.#state === "closing" || this.#state === "closed") return;
-    this.#line.transmit(bytes);
+    this.#line.transmit(bytes, more);
     this.#messagesSent++;
   }
 
@@ -374,7 +375,7 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
   }
 
   written(): void {
-    this.#room.left(this.#line.bufferedAmount);
+    if (this.#room.awaited) this.#room.left(this.#line.bufferedAmount);
     this.#keeper.written?.(this);
   }
 

@@ -49,10 +49,15 @@ export class Outlet implements BatchOwner {
     return this.#batch.bytes + this.#socket.bufferedAmount;
   }
 
-  /** Sends a message, after those before it. Returns its size. */
-  send(message: Uint8Array | Pieces): number {
+  /** Whether some of what was taken has not been given to the socket yet. */
+  get queued(): boolean {
+    return this.#queued > 0;
+  }
+
+  /** Sends a message, after those before it. Returns its size. For `more` see {@linkcode TurnBatch.write}. */
+  send(message: Uint8Array | Pieces, more = false): number {
     if (message instanceof Uint8Array && this.#queued === 0) {
-      this.#batch.write(message);
+      this.#batch.write(message, more);
       return message.length;
     }
     const size = message instanceof Uint8Array ? message.length : message.left;

@@ -29,9 +29,14 @@ export class Room {
     return this.#room !== undefined || this.#empty !== undefined;
   }
 
+  /** Whether nobody has to wait while so many `bytes` do. */
+  has(bytes: number): boolean {
+    return bytes * 4 <= this.#maxBytes;
+  }
+
   /** Fulfilled at once while `bytes`, which wait now, are few; otherwise once they are again. */
   wait(bytes: number): Promise<void> {
-    if (bytes * 4 <= this.#maxBytes) return ACCEPTED;
+    if (this.has(bytes)) return ACCEPTED;
     return (this.#room ??= newWait()).promise;
   }
 

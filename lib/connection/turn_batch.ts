@@ -8,6 +8,12 @@
 /** Writes up to this size are collected, and so many bytes of them; larger ones are worth a system call of their own. */
 const SMALL = 16 * 1024;
 
+/**
+ * Microtasks for which a batch waits for more, if there was to be more. One that takes a message and answers it needs two,
+ * and with a promise or two of its own some more.
+ */
+const PATIENCE = 8;
+
 /** Takes what a batch gives. */
 export interface BatchOwner {
   /** Gives bytes to the socket. */
@@ -21,6 +27,8 @@ export class TurnBatch {
   #first: Uint8Array | undefined;
   #rest: Uint8Array[] | undefined;
   #bytes = 0;
+  /** How often {@linkcode flushAll} may still pass this by. */
+  #patience = 0;
 
   constructor(owner: BatchOwner) {
     this.#owner = owner;
@@ -31,8 +39,14 @@ export class TurnBatch {
     return this.#bytes;
   }
 
-  /** Adds bytes, in order. They leave with {@linkcode flush}, which comes by itself at the end of the turn. */
-  write(bytes: Uint8Array): void {
+  /**
+   * Adds bytes, in order. They leave with {@linkcode flush}, which comes by itself at the end of the turn.
+   *
+   * @param more Whether more will most likely follow in a moment, since the application has more to answer: promises
+   * that it waits for meanwhile would else be the ends of turns.
+   */
+  write(bytes: Uint8Array, more = false): void {
+    this.#patience = more ? PATIENCE : 0;
     if (bytes.length > SMALL) {
       this.flush();
       return this.#owner.hand(bytes);
@@ -62,6 +76,11 @@ export class TurnBatch {
     this.#owner.hand(bytes);
   }
 
+  /** Whether to wait for more. */
+  waits(): boolean {
+    return this.#first !== undefined && this.#patience-- > 0;
+  }
+
   /** Drops everything. */
   clear(): void {
     this.#first = this.#rest = undefined;
@@ -83,7 +102,7 @@ function joined(first: Uint8Array, rest: readonly Uint8Array[], size: number): U
 /** How many connections are in the midst of receiving: more than one if the application writes to itself. */
 let receiving = 0;
 /** Batches that hold something. One microtask flushes them all, instead of a closure for each. */
-let waiting: TurnBatch[] = [];
+const waiting: TurnBatch[] = [];
 
 /** Says that a chunk is lent: until {@linkcode endReceiving} nothing is flushed by itself. */
 export function beginReceiving(): void {
@@ -96,11 +115,34 @@ export function endReceiving(): void {
 }
 
 function flushSoon(batch: TurnBatch): void {
-  if (waiting.push(batch) === 1 && receiving === 0) queueMicrotask(flushAll);
+  waiting.push(batch);
+  if (receiving === 0) schedule();
 }
 
+/** A promise costs less than `queueMicrotask`. */
+const NOW = /* @__PURE__ */ Promise.resolve();
+let scheduled = false;
+
+function schedule(): void {
+  if (scheduled) return;
+  scheduled = true;
+  NOW.then(flushScheduled);
+}
+
+function flushScheduled(): void {
+  scheduled = false;
+  flushAll();
+}
+
+/** Flushes every batch that does not wait for more. */
 function flushAll(): void {
-  const batches = waiting;
-  waiting = [];
-  for (const batch of batches) batch.flush();
+  let kept = 0;
+  for (let i = 0; i < waiting.length; i++) {
+    const batch = waiting[i]!;
+    if (batch.waits()) waiting[kept++] = batch;
+    else batch.flush();
+  }
+  // Not by its length: an array that is made empty so gives its memory back.
+  while (waiting.length > kept) waiting.pop();
+  if (kept > 0) schedule();
 }

@@ -57,10 +57,15 @@ export class Vigil implements Due {
 
   /** A deadline may have come nearer. */
   rearm(): void {
+    if (this.#entry >= 0) this.rearmBy(this.#watch.deadline(this.#wheel.pause));
+  }
+
+  /** A clock has begun that runs out at `deadline`. */
+  rearmBy(deadline: number): void {
     if (this.#entry < 0) return;
     if (this.#spared) this.#askAt = this.#wheel.deadline(this.#entry);
     this.#spared = false;
-    this.#wheel.hasten(this.#entry, this.#watch.deadline(this.#wheel.pause));
+    this.#wheel.hasten(this.#entry, deadline);
   }
 
   /** The peer was heard. */

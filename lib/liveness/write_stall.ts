@@ -37,9 +37,15 @@ export class WriteStall {
     this.limit = limit;
   }
 
-  /** Says that bytes wait. Bytes that join others which wait already give no new time. */
-  waiting(now: number): void {
-    if (this.#since === Infinity) this.#since = now;
+  /**
+   * Says that bytes wait. Bytes that join others which wait already give no new time.
+   *
+   * @returns Whether its time begins with these.
+   */
+  waiting(now: number): boolean {
+    if (this.#since !== Infinity) return false;
+    this.#since = now;
+    return true;
   }
 
   /** Says that the kernel took some, and how many bytes are left. */

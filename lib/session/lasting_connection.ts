@@ -175,7 +175,7 @@ export class LastingConnection<In, Out>
       this.#room.left(this.#outbox.bytes);
     }
     this.#regulate();
-    for (const message of this.#outbox.messages) live.transmit(outgoing(message));
+    for (const message of this.#outbox.messages) live.transmit(outgoing(message), false);
     if (this.#session === undefined) {
       this.#outbox.clear();
       this.#room.left(live.bufferedAmount);
@@ -269,7 +269,7 @@ export class LastingConnection<In, Out>
     this.#messagesSent++;
     if (this.#link.up) {
       this.#acks?.tell();
-      this.#link.live.transmit(outgoing(kept));
+      this.#link.live.transmit(outgoing(kept), this.#inbox.waiting > 0);
     }
     const room = this.#room.wait(this.#outbox.bytes);
     if (this.#frozen) this.#room.release();

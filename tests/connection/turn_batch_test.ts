@@ -89,3 +89,31 @@ test("While a chunk is lent, and another within that, nothing is sent; then all 
   endReceiving();
   assertEquals([a.sent, b.sent], [[[1]], [[2]]]);
 });
+
+test("TurnBatch waits for more if there is to be more, but not for long", async () => {
+  const { batch: it, sent } = batch();
+  it.write(bytes(1), true);
+  for (let i = 0; i < 4; i++) await undefined;
+  assertEquals(sent, []);
+  it.write(bytes(2), true);
+  for (let i = 0; i < 4; i++) await undefined;
+  assertEquals(sent, []);
+  // The last one.
+  it.write(bytes(3));
+  await undefined;
+  assertEquals(sent, [[1, 2, 3]]);
+  // One after which nothing follows, whatever was said.
+  it.write(bytes(4), true);
+  for (let i = 0; i < 20; i++) await undefined;
+  assertEquals([sent, it.bytes], [[[1, 2, 3], [4]], 0]);
+});
+
+test("A TurnBatch that waits for more holds no other up", async () => {
+  const one = batch(), other = batch();
+  one.batch.write(bytes(1), true);
+  other.batch.write(bytes(2));
+  await undefined;
+  assertEquals([one.sent, other.sent], [[], [[2]]]);
+  one.batch.flush();
+  assertEquals(one.sent, [[1]]);
+});
