@@ -84,6 +84,8 @@ export default {
   disableSources: true,
   hideGenerator: true,
   sortEntryPoints: false,
+  // The gate checks types before.
+  skipErrorChecking: true,
   treatWarningsAsErrors: true,
   logLevel: "Warn",
 };
