@@ -1,6 +1,29 @@
 /**
  * Connections that last: TCP, TLS and Unix-socket servers and clients with heartbeats, on Deno, Bun and Node.
  *
+ * {@linkcode serve} and {@linkcode connect} are the front door; what they give is a {@linkcode Connection}. The wire format
+ * is a protocol: {@linkcode raw}, {@linkcode lines}, {@linkcode frames}, {@linkcode json}, or one of your own.
+ *
+ * @example A server that notices when a client is gone, and a client that comes back
+ * ```ts
+ * import { connect, lines, serve } from "@holdfast/holdfast";
+ * import { strictEqual } from "node:assert/strict";
+ *
+ * const heartbeat = { interval: 10_000, timeout: 5_000 };
+ * await using server = await serve({ port: 0, protocol: lines(), heartbeat }, async (connection) => {
+ *   for await (const line of connection) await connection.send(line.toUpperCase());
+ * });
+ *
+ * const connection = await connect(server.address, { protocol: lines(), reconnect: true });
+ * await connection.send("hello");
+ * for await (const line of connection) {
+ *   strictEqual(line, "HELLO");
+ *   break;
+ * }
+ * await connection.close();
+ * strictEqual((await connection.closed).code, "closed");
+ * ```
+ *
  * @module
  */
 

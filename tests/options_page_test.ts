@@ -45,6 +45,9 @@ const SECTIONS: Record<string, readonly (readonly [file: string, type: string, p
   json: [["lib/protocol/json.ts", "JsonOptions", ""]],
 };
 
+/** Sections of protocols. */
+const PROTOCOLS = ["raw", "lines", "frames", "json"];
+
 /** Options of a transport that servers and clients hand on, under the names that they have there. */
 const HANDED_ON = ["ConnectOptions", "ListenOptions"];
 /** What only a transport itself is told. */
@@ -148,6 +151,30 @@ test("what a transport is told has the names of the options that it comes from",
   const unknown = HANDED_ON.flatMap((type) => declaredBy("lib/transport/transport.ts", type))
     .filter(({ name }) => !INNER.includes(name) && !known.includes(name));
   assertEquals(unknown, []);
+});
+
+test("README.md has options that docs/options.md has, with the same defaults", () => {
+  const known = sections.flatMap((section) => rowsOf(section).map((row) => [section, row] as const));
+  const size = (_: string, n: string, unit: string) => String(Number(n) * (unit === "K" ? 1024 : 1024 ** 2));
+  const first = (cell: string) => plain(cell.replace(/(\d+) ([KM])iB/, size)).split(/[,;:]| or /)[0];
+  const [, text = ""] = /^## Options$([\s\S]*?)^## /m.exec(readPage("README.md")) ?? [];
+  const found = [...text.matchAll(/^\| `([^|]+)` *\|([^|\n]*\|)?([^|\n]*)\|[^|\n]*\|$/gm)];
+  assertGreater(found.length, 50);
+  const wrong = found.flatMap(([, names, , fallback]) => {
+    const call = /^(\w+)\(\{ (\w+)/.exec(names!);
+    const list = call !== null ? [call[2]!] : names!.replaceAll("`", "").split(", ");
+    return list.flatMap((name) => {
+      const rows = known.filter(([section, row]) =>
+        row.name === name && (call === null ? !PROTOCOLS.includes(section) : section === call[1])
+      );
+      if (rows.length === 0) return [`${name} is not on the page`];
+      const said = first(fallback!);
+      const same = said === "" || list.length > 1 ||
+        rows.some(([, row]) => first(row.cells["default"]!) === said);
+      return same ? [] : [`${name}: "${said}"`];
+    });
+  });
+  assertEquals(wrong, []);
 });
 
 /** A value within the range, and values that are not. */

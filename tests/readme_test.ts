@@ -1,6 +1,6 @@
 /**
- * The README does what it says: what is marked with `<!-- run: name -->` is run, as it stands there, on the
- * runtime that runs the tests. Only the port is another one, since 8888 may be taken.
+ * README.md and SECURITY.md do what they say: what is marked with `<!-- run: name -->` is run, as it stands there, on
+ * the runtime that runs the tests. Only the port is another one, since 8888 may be taken.
  *
  * @module
  */
@@ -86,5 +86,21 @@ test("README: the commands for the tests are there", () => {
     const [, tool, script] = /&& (\w+) (?:run |task )?([\w:]+)$/.exec(second) ?? [];
     const scripts = tool === "deno" ? denoJson.tasks : packageJson.scripts;
     assertEquals(typeof scripts[script!], "string", `README.md says "${second}"`);
+  }
+});
+
+test("SECURITY: its server serves, and its client connects to it", { timeout: 4 * PATIENCE }, async () => {
+  const port = await freePort();
+  const run = (mark: string) => Program.of(marked("SECURITY.md", mark).replaceAll("8888", String(port)));
+  await using server = run("public-server");
+  await server.said("listening on");
+  await using client = run("follow");
+  assertEquals([await client.ended(), client.stderr], [0, ""]);
+});
+
+test("README and SECURITY: all their code is run", () => {
+  for (const [page, marks] of [["README.md", 3], ["SECURITY.md", 2]] as const) {
+    const blocks = blocksOf(readPage(page)).filter(({ language }) => language === "ts");
+    assertEquals([blocks.length, blocks.filter(({ mark }) => mark === "")], [marks, []], page);
   }
 });

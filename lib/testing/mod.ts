@@ -2,7 +2,7 @@
  * For tests of your own: a clock that moves only when told to, and a network within the process whose faults are
  * drawn from a seed. Hours pass in milliseconds, and the same test gives the same run each time.
  *
- * @example A peer that is gone without a word is given up after `interval` and `timeout`
+ * @example A peer that is gone without a word is given up after the interval and the timeout
  * ```ts
  * import { connect, lines, serve } from "@holdfast/holdfast";
  * import { testNetwork } from "@holdfast/holdfast/testing";

@@ -5,6 +5,25 @@
  * the kernel may take over an address that does not answer; there is nothing to terminate before it opens. A
  * `net.Socket` can be destroyed at any time.
  *
+ * {@linkcode transport} is found by itself on its runtime; import it to be sure of it, or to use its sockets alone.
+ *
+ * @example
+ * ```ts ignore
+ * import { connect, serve } from "@holdfast/holdfast";
+ * import { transport } from "@holdfast/holdfast/bun";
+ * import { strictEqual } from "node:assert/strict";
+ *
+ * await using server = await serve({ port: 0, transport }, (connection) => {
+ *   connection.onMessage = (bytes) => connection.send(bytes);
+ * });
+ * await using connection = await connect(server.address, { transport });
+ * await connection.send("hello");
+ * for await (const bytes of connection) {
+ *   strictEqual(new TextDecoder().decode(bytes), "hello");
+ *   break;
+ * }
+ * ```
+ *
  * @module
  */
 

@@ -1,8 +1,27 @@
 /**
- * TCP and Unix-domain sockets over `Deno.connect` and `Deno.listen`.
+ * TCP, TLS and Unix-domain sockets over `Deno.connect` and `Deno.listen`.
  *
  * Deno has no way to send a reset: an aborted socket ends with FIN. While a socket is paused and a read has
  * already brought something, nothing notices that the peer is gone until {@linkcode Socket.resume} or a write.
+ *
+ * {@linkcode transport} is found by itself on its runtime; import it to be sure of it, or to use its sockets alone.
+ *
+ * @example
+ * ```ts
+ * import { connect, serve } from "@holdfast/holdfast";
+ * import { transport } from "@holdfast/holdfast/deno";
+ * import { strictEqual } from "node:assert/strict";
+ *
+ * await using server = await serve({ port: 0, transport }, (connection) => {
+ *   connection.onMessage = (bytes) => connection.send(bytes);
+ * });
+ * await using connection = await connect(server.address, { transport });
+ * await connection.send("hello");
+ * for await (const bytes of connection) {
+ *   strictEqual(new TextDecoder().decode(bytes), "hello");
+ *   break;
+ * }
+ * ```
  *
  * @module
  */

@@ -1,7 +1,24 @@
 /**
  * Sockets within one process, on a network that can be slow, cut or broken: for tests and simulations.
  *
- * All of it runs on one {@linkcode Clock}, and every lot is drawn from it: the same clock gives the same run.
+ * All of it runs on one {@linkcode Clock}, and every lot is drawn from it: the same clock gives the same run. Tests of your
+ * own are better served by `testNetwork` of `./testing`, which brings such a clock along.
+ *
+ * @example A network on the system's clock, with 20 ms each way
+ * ```ts
+ * import { connect, lines, serve } from "@holdfast/holdfast";
+ * import { memoryNetwork } from "@holdfast/holdfast/memory";
+ * import { ok } from "node:assert/strict";
+ *
+ * const { transport, shape } = memoryNetwork();
+ * shape({ delay: 20 });
+ * const where = { hostname: "server.test", port: 7 };
+ * await using server = await serve({ ...where, transport, protocol: lines() }, (connection) => {
+ *   connection.onMessage = (line) => connection.send(line);
+ * });
+ * await using connection = await connect(where, { transport, protocol: lines() });
+ * ok(await connection.probe() >= 40);
+ * ```
  *
  * @module
  */

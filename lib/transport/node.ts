@@ -1,5 +1,25 @@
 /**
- * TCP and Unix-domain sockets over `node:net`: on Node, and on any runtime that has the module.
+ * TCP, TLS and Unix-domain sockets over `node:net`: on Node, and on any runtime that has the module. TLS on Deno is refused
+ * here.
+ *
+ * {@linkcode transport} is found by itself on its runtime; import it to be sure of it, or to use its sockets alone.
+ *
+ * @example
+ * ```ts
+ * import { connect, serve } from "@holdfast/holdfast";
+ * import { transport } from "@holdfast/holdfast/node";
+ * import { strictEqual } from "node:assert/strict";
+ *
+ * await using server = await serve({ port: 0, transport }, (connection) => {
+ *   connection.onMessage = (bytes) => connection.send(bytes);
+ * });
+ * await using connection = await connect(server.address, { transport });
+ * await connection.send("hello");
+ * for await (const bytes of connection) {
+ *   strictEqual(new TextDecoder().decode(bytes), "hello");
+ *   break;
+ * }
+ * ```
  *
  * @module
  */

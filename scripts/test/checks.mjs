@@ -56,6 +56,16 @@ export const CHECKS = [
     verify: (output) => / [1-9]\d* passed/.test(output) ? undefined : "no example ran",
   },
   {
+    name: "types of the code on the pages",
+    command: () => [tools.node, ["scripts/check_pages.mjs"]],
+    verify: (output) => /^[1-9]\d+ programs/m.test(output) ? undefined : "no code was found",
+  },
+  {
+    name: "API reference",
+    command: () => [tools.node, [tools.typedoc, "--options", "scripts/typedoc.config.mjs"]],
+    verify: () => existsSync(join(root, "api", "index.html")) ? undefined : "nothing was written",
+  },
+  {
     name: "npm build",
     command: () => [tools.node, [tools.tsup, "--silent", "--config", "scripts/tsup.config.ts"]],
   },

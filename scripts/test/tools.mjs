@@ -21,6 +21,7 @@ export const tools = {
   node: process.execPath,
   tsc: join(root, "node_modules", "typescript", "bin", "tsc"),
   tsup: join(root, "node_modules", "tsup", "dist", "cli-default.js"),
+  typedoc: join(root, "node_modules", "typedoc", "bin", "typedoc"),
 };
 
 /**
