@@ -109,7 +109,11 @@ export interface Connection<In = Uint8Array, Out = In> extends AsyncIterable<In>
    * connection closes by itself.
    */
   onMessage: OnMessage<In, Out> | undefined;
-  /** Called when {@linkcode health} changes. */
+  /**
+   * Called when {@linkcode health} changes. What this, {@linkcode onState} or {@linkcode onDrain} throws ends the connection
+   * with `handler-failed`. What they, or a handler, throw once it has ended is told to the server's `onError`; that of a
+   * client surfaces as an error that nobody caught.
+   */
   onHealth: ((health: "healthy" | "suspect", connection: Connection<In, Out>) => void) | undefined;
   /** Called when {@linkcode state} changes. */
   onState: ((state: ConnectionState, connection: Connection<In, Out>) => void) | undefined;

@@ -15,6 +15,7 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 
 import { CHECK_LIMIT, CHECKS } from "./test/checks.mjs";
+import { FaultTable } from "./test/fault_table.mjs";
 import { run } from "./test/process.mjs";
 import { compare, runSuite, RUNTIMES } from "./test/runtimes.mjs";
 import { filesBelow, root } from "./test/tools.mjs";
@@ -71,8 +72,9 @@ async function runChecks() {
 async function runRuntimes(names, files, options) {
   /** @type {import("./test/runtimes.mjs").Outcome[]} */
   const outcomes = [];
+  const table = new FaultTable();
   for (const name of RUNTIMES.filter((name) => names.length === 0 || names.includes(name))) {
-    const outcome = await runSuite(name, files, options);
+    const outcome = await runSuite(name, files, { ...options, table });
     if ("missing" in outcome) {
       total.skipped++;
       console.log(`\nskipped: ${name}: ${outcome.missing}`);
@@ -84,6 +86,7 @@ async function runRuntimes(names, files, options) {
     outcomes.push(outcome);
   }
   compare(outcomes);
+  if (!table.empty) console.log(`\nfaults, by row of docs/faults.md\n\n${table}`);
 }
 
 const { only, verbose, help, filters } = readOptions(process.argv.slice(2));

@@ -86,9 +86,6 @@ export function limitsOf(
   if (unix !== undefined && trusted === undefined && given.has("max-connections-per-address")) {
     throw new UsageError(`${name}: --unix and --max-connections-per-address exclude each other`);
   }
-  if (tls !== undefined && trusted !== undefined) {
-    throw new UsageError(`${name}: --proxy-protocol and --tls-cert exclude each other`);
-  }
   if (given.has("handshake-timeout") && protocol !== "frames" && tls === undefined && trusted === undefined) {
     throw new UsageError(`${name}: --handshake-timeout is for frames, --tls-cert and --proxy-protocol`);
   }

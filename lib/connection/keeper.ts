@@ -14,7 +14,7 @@ import type { LiveConnection } from "./live_connection.ts";
 export interface ConnectionKeeper<In, Out> {
   /** The connection has ended. Called once. */
   ended(connection: LiveConnection<In, Out>, reason: CloseReason): void;
-  /** A handler failed while nothing carried its connection: {@linkcode ended} will not tell. */
+  /** A handler failed while nothing carried its connection, or once that had ended: {@linkcode ended} will not tell. */
   handlerFailed?(error: unknown, connection: Connection<In, Out>): void;
   /** Something was noticed of a connection. */
   noticed?(what: Happening, connection: LiveConnection<In, Out>): void;

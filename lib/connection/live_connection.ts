@@ -23,6 +23,7 @@ import {
 } from "../errors.ts";
 import { ACCEPTED, Inbox, type InboxOwner } from "./inbox.ts";
 import { heartbeatOf } from "./heartbeat_handle.ts";
+import { failedLate } from "./late_failure.ts";
 import { Lifeline } from "./lifeline.ts";
 import type { BreakCode, LifelineOwner } from "./lifeline_owner.ts";
 import { CloseCode, nameOf } from "../protocol/close_codes.ts";
@@ -434,7 +435,11 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
   }
 
   failed(error: unknown): void {
-    if (this.#state === "closed") return;
+    if (this.#state === "closed") {
+      const keeper = this.#keeper;
+      const told = keeper.handlerFailed && ((error: unknown) => keeper.handlerFailed!(error, this));
+      return failedLate(error, this.#outcome.reason, told);
+    }
     this.#inbox.clear();
     this.#end("handler-failed", "local", error);
   }

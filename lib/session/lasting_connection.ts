@@ -16,6 +16,7 @@ import type {
   OnMessage,
 } from "../connection.ts";
 import { Inbox, type InboxOwner } from "../connection/inbox.ts";
+import { failedLate } from "../connection/late_failure.ts";
 import type { ConnectionKeeper, MessageSink } from "../connection/keeper.ts";
 import { type LiveConnection, nextId } from "../connection/live_connection.ts";
 import { Outcome } from "../connection/outcome.ts";
@@ -486,6 +487,11 @@ export class LastingConnection<In, Out>
   }
 
   failed(error: unknown): void {
+    if (this.#state === "closed") {
+      const keeper = this.#keeper;
+      const told = keeper?.handlerFailed && ((error: unknown) => keeper.handlerFailed!(error, this));
+      return failedLate(error, this.#outcome.reason, told);
+    }
     this.#inbox.clear();
     this.end("handler-failed", "local", error);
   }

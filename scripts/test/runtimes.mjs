@@ -13,6 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 
+import { FaultTable, LOG } from "./fault_table.mjs";
 import { parseJunit } from "./junit.mjs";
 import { run } from "./process.mjs";
 import { newestNode, root, tools } from "./tools.mjs";
@@ -131,10 +132,10 @@ const indent = (text) => text.trimEnd().replace(/^/gm, "    ");
  *
  * @param {typeof RUNTIMES[number]} name
  * @param {readonly string[]} files
- * @param {{ verbose: boolean }} options
+ * @param {{ verbose: boolean, table?: FaultTable }} options `table` gets what the tests of faults measure
  * @returns {Promise<Outcome | { missing: string }>}
  */
-export async function runSuite(name, files, { verbose }) {
+export async function runSuite(name, files, { verbose, table = new FaultTable() }) {
   const runtime = await find(name);
   if ("missing" in runtime) return runtime;
 
@@ -150,6 +151,7 @@ export async function runSuite(name, files, { verbose }) {
   };
 
   const reports = mkdtempSync(join(tmpdir(), "holdfast-test-"));
+  const measured = join(reports, "measured");
 
   /** @param {string} file */
   const runFile = async (file) => {
@@ -161,7 +163,8 @@ export async function runSuite(name, files, { verbose }) {
 
     const path = join(reports, `${file.replaceAll("/", "-")}.xml`);
     const limit = Math.min(left, FILE_LIMIT);
-    const result = await run(runtime.path, runtime.args(file, path), { limit, cwd: root });
+    const env = { [LOG]: measured };
+    const result = await run(runtime.path, runtime.args(file, path), { limit, cwd: root, env });
     const report = parseJunit(existsSync(path) ? readFileSync(path, "utf8") : "");
     const found = report.passed.length + report.failed.length + report.skipped.length;
 
@@ -206,6 +209,7 @@ export async function runSuite(name, files, { verbose }) {
         `  skipped: ${alone.length} files of faults and abuse, which Node ${process.versions.node} has run`,
       );}
   } finally {
+    table.add(name, measured);
     rmSync(reports, { recursive: true, force: true });
   }
 

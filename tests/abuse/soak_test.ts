@@ -11,16 +11,16 @@ const SOAK = fileURLToPath(new URL("../../scripts/soak.ts", import.meta.url));
 if (noProc !== false) console.log(`skipped: ${noProc}`);
 
 test(
-  "a soak of some 15 s, of which 8 count, leaves nothing behind",
-  { timeout: 120_000, skip: noProc },
+  "a soak of 40 s, which makes 2 minutes on three runtimes, leaves nothing behind",
+  { timeout: 175_000, skip: noProc },
   async () => {
-    const [program, ...args] = commandFor(SOAK, ["--seconds", "8", "--connections", "400"]);
+    const [program, ...args] = commandFor(SOAK, ["--seconds", "40", "--connections", "400"]);
     const { code, output } = await new Promise<{ code: number; output: string }>((resolve) => {
       const env = { ...process.env, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" };
       const child = execFile(
         program,
         args,
-        { env, timeout: 100_000 },
+        { env, timeout: 165_000 },
         (_, stdout, stderr) => resolve({ code: child.exitCode ?? -1, output: stdout + stderr }),
       );
     });

@@ -13,6 +13,7 @@ import { assertLessOrEqual, assertStrictEquals } from "@std/assert";
 import { noProc, Observer, socketsOf } from "../support/proc_net.ts";
 import { killAll, lacking, launch, type Running } from "../support/processes.ts";
 import { commandFor } from "../support/runtime.ts";
+import { type Scheduled, scheduled, stretched } from "../support/scheduled.ts";
 
 /** Silence after which the server asks, and how often it beats, in milliseconds. */
 export const INTERVAL = 400;
@@ -125,8 +126,7 @@ export async function startServer(
   });
   const running = launch([...prefix, ...commandFor(file, [options])]);
   const told = await running.told<{ port: number; reset: boolean }>();
-  const [ran, waited] = scheduled(running.pid);
-  started.push({ pid: running.pid, ran, waited });
+  started.push({ pid: running.pid, then: scheduled(running.pid) });
   const report: FaultServer["report"] = () => {
     running.tell("report");
     return running.told();
@@ -322,28 +322,11 @@ export function bearable(time: number): number {
 }
 
 /** The servers of a test, and what each had had of the processor when it was ready. */
-const started: { readonly pid: number; readonly ran: number; readonly waited: number }[] = [];
-
-/** No machine is so slow that work may take longer than so many times its time. */
-const MOST_STRETCH = 2;
-
-/** How long the main thread of `pid` ran, and how long it waited for a processor, in nanoseconds. */
-function scheduled(pid: number): [ran: number, waited: number] {
-  try {
-    const [ran, waited] = readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ");
-    return [Number(ran), Number(waited)];
-  } catch {
-    return [0, 0]; // It has ended, or the kernel does not tell.
-  }
-}
+const started: { readonly pid: number; readonly then: Scheduled }[] = [];
 
 /** How many times its time the work of a server took, since others had the processor. */
 function stretch(): number {
-  const stretches = started.map(({ pid, ran, waited }) => {
-    const [nowRan, nowWaited] = scheduled(pid);
-    return nowRan <= ran ? 1 : 1 + Math.max(0, nowWaited - waited) / (nowRan - ran);
-  });
-  return Math.min(MOST_STRETCH, Math.max(1, ...stretches));
+  return Math.max(1, ...started.map(({ pid, then }) => stretched(pid, then)));
 }
 
 /** How late timers of this process were while a test ran, in milliseconds. */

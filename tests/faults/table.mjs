@@ -1,5 +1,6 @@
 /**
- * Prints what the tests of faults measure, side by side: fault by runtime.
+ * Runs the tests of faults, and prints what they measure, side by side: fault by runtime. The gate prints the same of its
+ * own run.
  *
  *     node tests/faults/table.mjs                       on Deno, Bun and Node
  *     node tests/faults/table.mjs bun frames limits     on Bun, and only some files
@@ -8,11 +9,12 @@
  */
 
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { FaultTable, LOG } from "../../scripts/test/fault_table.mjs";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const bin = join(root, "node_modules/.bin");
@@ -34,10 +36,7 @@ const files = readdirSync(join(root, "tests/faults")).filter((name) =>
   name.endsWith("_test.ts") && (filters.length === 0 || filters.some((filter) => name.includes(filter)))
 );
 
-/** @typedef {{ row: number, fault: string, bound: string, measured: Record<string, string[]> }} Line */
-
-/** @type {Map<string, Line>} */
-const lines = new Map();
+const table = new FaultTable();
 const folder = mkdtempSync(join(tmpdir(), "holdfast-faults-"));
 let failed = 0;
 for (const name of chosen.length > 0 ? chosen : Object.keys(RUNTIMES)) {
@@ -46,7 +45,7 @@ for (const name of chosen.length > 0 ? chosen : Object.keys(RUNTIMES)) {
   const start = performance.now();
   for (const file of files) {
     const [command, args] = RUNTIMES[name]?.(`tests/faults/${file}`) ?? ["", []];
-    const env = { ...process.env, HOLDFAST_FAULTS_LOG: log, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" };
+    const env = { ...process.env, [LOG]: log, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" };
     const begun = performance.now();
     const { status, stdout, stderr } = spawnSync(command, args, { cwd: root, env, encoding: "utf8" });
     for (const [, why] of stdout.matchAll(/\bskipped: (.*)/g)) console.log(`skipped: ${name}: ${why}`);
@@ -56,21 +55,9 @@ for (const name of chosen.length > 0 ? chosen : Object.keys(RUNTIMES)) {
     console.log(`FAILED ${name} ${file}\n${stdout}${stderr}`);
   }
   console.log(`${name}: ${((performance.now() - start) / 1_000).toFixed(0)} s`);
-  for (const line of readFileSync(log, "utf8").split("\n").filter(Boolean)) {
-    const [row, fault, bound, measured] = JSON.parse(line);
-    const key = `${String(row).padStart(2)} ${fault} ${bound}`;
-    /** @type {Line} */
-    const entry = lines.get(key) ?? { row, fault, bound, measured: {} };
-    (entry.measured[name] ??= []).push(measured);
-    lines.set(key, entry);
-  }
+  table.add(name, log);
 }
 rmSync(folder, { recursive: true });
 
-const names = chosen.length > 0 ? chosen : Object.keys(RUNTIMES);
-console.log(`\n| # | fault | bound | ${names.join(" | ")} |\n|---|---|---|${"---|".repeat(names.length)}`);
-for (const { row, fault, bound, measured } of [...lines.values()].sort((a, b) => a.row - b.row)) {
-  const cells = names.map((name) => measured[name]?.join("; ") ?? "-");
-  console.log(`| ${row} | ${fault} | ${bound} | ${cells.join(" | ")} |`);
-}
+console.log(`\n${table}`);
 process.exit(failed === 0 ? 0 : 1);
