@@ -9,8 +9,19 @@ import { once } from "node:events";
 import net from "node:net";
 import tls from "node:tls";
 import { assert, assertEquals, assertLess, assertStrictEquals } from "@std/assert";
-import type { Socket, TcpAddress } from "../../lib/transport/transport.ts";
-import { type Bench, bytesOf, check, Log, pass, pattern, type Suite, within } from "./harness.ts";
+import type { TcpAddress } from "../../lib/transport/transport.ts";
+import {
+  type Bench,
+  bytesOf,
+  type Call,
+  check,
+  Log,
+  pass,
+  pattern,
+  type Stranger,
+  type Suite,
+  within,
+} from "./harness.ts";
 import { material } from "./secured.ts";
 
 const MiB = 1 << 20;
@@ -405,7 +416,8 @@ export function testEndings(suite: Suite): void {
     await client.until("the loss", () => client.closes > 0 || client.events.includes("end"));
   });
 
-  if (suite.module !== undefined && suite.kind === "tcp") testStrangers(suite);
+  const system = suite.module !== undefined || suite.call !== undefined;
+  if (system && suite.kind === "tcp") testStrangers(suite);
 }
 
 /** Resets that a peer of another make sends, so that they are tested where `abort` is no reset too. */
@@ -481,15 +493,9 @@ function testStrangers(suite: Suite): void {
   });
 }
 
-/** A client of another make. */
-interface Stranger {
-  pause(): void;
-  end(): void;
-  reset(): void;
-}
-
 /** A client over `node:net` or `node:tls`, connected to a socket of the transport under test. */
-async function call(bench: Bench): Promise<{ stranger: Stranger; socket: Socket }> {
+async function call(bench: Bench): Promise<Call> {
+  if (bench.suite.call !== undefined) return await bench.suite.call(bench);
   const door = await bench.listen();
   const { hostname, port } = door.listener.address as TcpAddress;
   const raw = net.connect({ host: hostname, port, allowHalfOpen: true });
