@@ -196,7 +196,7 @@ export class WorkersSocket implements Socket {
 
   #readFailed(error: unknown): void {
     this.#reading = false;
-    this.#finish(this.#error ?? socketError(error));
+    this.#finish(this.#error ?? errorOf(error));
   }
 
   #peerEnded(): void {
@@ -237,13 +237,12 @@ export class WorkersSocket implements Socket {
   /** The peer is gone, but what it sent last may wait to be read. */
   #writeFailed(error: unknown): void {
     if (this.#gone || this.#error !== undefined) return;
-    const foreign = error instanceof Error && FOREIGN.test(error.message);
-    this.#error = foreign ? notOurs(error) : socketError(error);
+    this.#error = errorOf(error);
     this.#shut = true;
     this.#forget();
     if (this.#handler === undefined) return;
     // What is read for another request never comes.
-    if (!this.#reading || foreign) return this.#finish(this.#error);
+    if (!this.#reading || isForeign(error)) return this.#finish(this.#error);
     // Two timers, as timers may run before the sockets that wait.
     setTimeout(() => setTimeout(() => this.#finish(this.#error), 0), 0);
   }
@@ -298,8 +297,13 @@ export class WorkersSocket implements Socket {
   }
 }
 
-/** The error of a socket that somebody else than its owner uses. */
-function notOurs(cause: Error): Error {
+function isForeign(error: unknown): boolean {
+  return error instanceof Error && FOREIGN.test(error.message);
+}
+
+/** What the runtime reported, with a code. */
+function errorOf(cause: unknown): Error {
+  if (!isForeign(cause)) return socketError(cause);
   const message = "the socket belongs to another request or Durable Object";
   return Object.assign(new Error(message, { cause }), { code: "EPERM" });
 }

@@ -11,7 +11,7 @@ import { bytesOf, check, checkPattern, Log, pass, pattern, type Suite } from "./
 
 const MiB = 1 << 20;
 
-/** Far more than any kernel takes for one socket on loopback. */
+/** Far more than any kernel takes for one socket on loopback, or for two with a relay between them. */
 const MUCH = 32 * MiB;
 
 export function testData(suite: Suite): void {
@@ -121,12 +121,12 @@ export function testData(suite: Suite): void {
       // The answers wait while the questions keep coming, so that a read buffer used again would show.
       client.socket.pause();
       const piece = 50_000;
-      for (let sent = 0; sent < 16 * MiB; sent += piece) {
-        client.socket.write(pattern(Math.min(piece, 16 * MiB - sent), sent));
+      for (let sent = 0; sent < 24 * MiB; sent += piece) {
+        client.socket.write(pattern(Math.min(piece, 24 * MiB - sent), sent));
       }
       await server.until("answers in waiting", () => server.socket.bufferedAmount > MiB);
       client.socket.resume();
-      await client.until("all answers", () => client.received === 16 * MiB);
+      await client.until("all answers", () => client.received === 24 * MiB);
     },
   );
 
@@ -306,14 +306,14 @@ export function testData(suite: Suite): void {
       checkPattern(chunk, at);
       at += chunk.length;
     };
-    client.socket.write(pattern(24 * MiB));
+    client.socket.write(pattern(MUCH));
     const stuck = await settled(client.socket);
     assertEquals(server.received, 0);
     assertGreater(stuck, 8 * MiB, "a paused socket kept reading");
     await pass(100);
     assertEquals(client.socket.bufferedAmount, stuck);
     server.socket.resume();
-    await server.until("all of it", () => server.received === 24 * MiB);
+    await server.until("all of it", () => server.received === MUCH);
   });
 
   check(suite, "pause during data is heeded at once", async (bench) => {

@@ -241,7 +241,7 @@ export function testEndings(suite: Suite): void {
     const log = new Log(server).start();
     let least = Infinity;
     log.onWritten = () => least = Math.min(least, server.bufferedAmount);
-    server.write(pattern(16 * MiB));
+    server.write(pattern(24 * MiB));
     await pass(100);
     client.abort();
     await log.until("the loss", () => log.closes > 0 || log.events.includes("end"));
@@ -259,7 +259,7 @@ export function testEndings(suite: Suite): void {
     async (bench) => {
       const { client, server } = await bench.pair();
       const log = new Log(client).start();
-      client.write(pattern(16 * MiB));
+      client.write(pattern(24 * MiB));
       await pass(100);
       assert(client.bufferedAmount > 0);
       const before = log.events.length;
@@ -273,7 +273,7 @@ export function testEndings(suite: Suite): void {
       const peer = new Log(server);
       peer.keep = false;
       await seen(suite, peer.start());
-      assertLess(peer.received, 16 * MiB);
+      assertLess(peer.received, 24 * MiB);
       await closedOnce(log, peer);
     },
   );
@@ -301,7 +301,7 @@ export function testEndings(suite: Suite): void {
   });
 
   check(suite, "abort some time after shutdown", async (bench) => {
-    for (const size of [0, 16 * MiB]) {
+    for (const size of [0, 24 * MiB]) {
       const { client, server } = await bench.pair();
       const log = new Log(client).start();
       client.write(pattern(size));
@@ -313,7 +313,7 @@ export function testEndings(suite: Suite): void {
       const peer = new Log(server).start();
       peer.keep = false;
       await peer.until("the loss", () => peer.closes > 0 || peer.events.includes("end"));
-      assertLess(peer.received, 16 * MiB);
+      assertLess(peer.received, 24 * MiB);
       await closedOnce(log);
     }
   });

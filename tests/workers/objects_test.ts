@@ -4,42 +4,11 @@
  * @module
  */
 
-import { test } from "node:test";
 import { readFileSync } from "node:fs";
 import { assert, assertEquals, assertGreater, assertLess, assertStringIncludes } from "@std/assert";
-import { type Program, start } from "../support/runtime.ts";
-import { type Host, host, noWorkerd } from "./host.ts";
-import type { Failure, Report } from "./objects_worker.ts";
-
-const why = noWorkerd();
-if (why !== undefined) console.log(`skipped: Durable Objects in workerd: ${why}`);
-
-/** All tests share one workerd. */
-let worker: Host;
-
-/** Declares a test that needs workerd. */
-function inWorkerd(name: string, body: () => Promise<void>): void {
-  test(name, { timeout: 60_000, ...(why !== undefined && { skip: `skipped: ${why}` }) }, async () => {
-    try {
-      await body();
-    } finally {
-      for (const program of programs.splice(0)) program.kill("SIGKILL");
-    }
-  });
-}
-
-/** Has a Durable Object do something. */
-async function tell<T>(object: string, operation: string, argument?: unknown): Promise<T> {
-  const parameter = argument === undefined ? "" : `?with=${encodeURIComponent(JSON.stringify(argument))}`;
-  return await worker.ask<T>(`/${object}/${operation}${parameter}`);
-}
-
-/** The failure of an operation that must fail. */
-async function failure(object: string, operation: string, argument?: unknown): Promise<Failure> {
-  const answer = await tell<{ readonly failure?: Failure } | null>(object, operation, argument);
-  assert(answer?.failure, `${operation} did not fail`);
-  return answer.failure;
-}
+import { host } from "./host.ts";
+import type { Report } from "./objects_worker.ts";
+import { begin, failure, finish, inWorkerd, pass, server, tell } from "./talk.ts";
 
 /** Asks for reports until one is as it should be. Each is a request of its own. */
 async function until(object: string, what: string, condition: (report: Report) => boolean): Promise<Report> {
@@ -51,23 +20,8 @@ async function until(object: string, what: string, condition: (report: Report) =
   }
 }
 
-const pass = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** Those of the test that runs. */
-const programs: Program[] = [];
-
-/** Starts our server, in a process of its own. */
-async function server(protocol: "lines" | "frames" = "lines", port = 0) {
-  const program = start(new URL("programs/server.ts", import.meta.url), [protocol, String(port)]);
-  programs.push(program);
-  return { program, port: Number(await program.line()) };
-}
-
 inWorkerd("workerd starts with the root, which does nothing at the top level", async () => {
-  worker = await host(new URL("objects_worker.ts", import.meta.url), {
-    objects: { HOLDER: "Holder" },
-    alias: { "node:test": "tests/workers/collector.ts", "@std/assert": "tests/support/assert.ts" },
-  });
+  await begin();
   const { message } = await failure("any", "detect");
   assertStringIncludes(message, "@holdfast/holdfast/workers");
 });
@@ -201,5 +155,5 @@ export default {
 });
 
 inWorkerd("the Worker ends", async () => {
-  await worker.stop();
+  await finish();
 });
