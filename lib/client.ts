@@ -75,7 +75,7 @@ export async function connect<In = Uint8Array, Out = Uint8Array | string>(
     action: "connect",
     role: "client",
     search: (range) => searchOf(targets[0]!, range),
-  }, options);
+  }, { ...options, clock: options.clock ?? options.transport?.newClock?.() });
   const { signal, timeout, tcpNoDelay, tcpKeepAlive, tls, resume = false } = options;
   const transport = options.transport ?? await detectTransport();
   const dial = (target: Target, signal?: AbortSignal) =>

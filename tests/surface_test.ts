@@ -14,6 +14,7 @@ import * as bun from "../lib/transport/bun.ts";
 import * as deno from "../lib/transport/deno.ts";
 import * as memory from "../lib/transport/memory.ts";
 import * as node from "../lib/transport/node.ts";
+import * as workers from "../lib/transport/workers.ts";
 
 const VALUES = [
   "ConnectionError",
@@ -110,6 +111,7 @@ const ENTRIES: Record<string, { module: object; values: readonly string[]; types
   "./deno": { module: deno, values: ["transport"], types: [] },
   "./bun": { module: bun, values: ["transport"], types: [] },
   "./node": { module: node, values: ["transport"], types: [] },
+  "./workers": { module: workers, values: ["transport"], types: [] },
   "./memory": {
     module: memory,
     values: ["memoryNetwork"],

@@ -17,6 +17,7 @@ interface Entry {
 interface Globals {
   readonly Deno?: { readonly listen?: unknown };
   readonly Bun?: { readonly listen?: unknown };
+  readonly navigator?: { readonly userAgent?: string };
   readonly process?: { readonly getBuiltinModule?: unknown; readonly versions?: { readonly node?: string } };
 }
 
@@ -54,6 +55,13 @@ const transports: Readonly<Record<string, Entry>> = {
  * ```
  */
 export async function detectTransport(globals: object = globalThis): Promise<Transport> {
+  // They have Node's globals as well, and a node:net without half of what it should do.
+  if ((globals as Globals).navigator?.userAgent === "Cloudflare-Workers") {
+    throw new TypeError(
+      `Cannot find a transport as Cloudflare Workers must be given theirs: ` +
+        `pass the one of "@holdfast/holdfast/workers" as the option "transport"`,
+    );
+  }
   for (const { isHere, load } of Object.values(transports)) {
     if (isHere(globals as Globals)) return await load();
   }

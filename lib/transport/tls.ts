@@ -80,7 +80,7 @@ export interface TlsInfo {
   readonly serverName: string | undefined;
   /** Whether the peer showed a certificate that was verified. */
   readonly authorized: boolean;
-  /** The certificate that the peer showed; `undefined` if it showed none. */
+  /** The certificate that the peer showed; `undefined` if it showed none, or the runtime does not tell. */
   readonly peerCertificate: PeerCertificate | undefined;
 }
 

@@ -18,6 +18,7 @@
  * @module
  */
 
+import type { Clock } from "../time/clock.ts";
 import type { TlsCapabilities, TlsClientOptions, TlsIdentity, TlsInfo, TlsServerOptions } from "./tls.ts";
 
 export type {
@@ -168,12 +169,17 @@ export interface Transport {
    */
   connect(target: Target, options?: ConnectOptions): Promise<Socket>;
   /**
-   * Accepts sockets on `target`. Absent where the runtime cannot listen.
+   * Accepts sockets on `target`. Absent, or refused with a `TypeError` that says more, where the runtime cannot listen.
    *
    * @throws {ConnectionError} `listen-failed`.
    * @throws {TypeError} If an option was set that this runtime cannot honour.
    */
   listen?(target: Target, options: ListenOptions): Promise<Listener>;
+  /**
+   * Makes the clock of one connection, where a timer belongs to whoever set it: on Cloudflare Workers it ends with its
+   * request or Durable Object, and so connections cannot share one. Absent where they can.
+   */
+  newClock?(): Clock;
 }
 
 /** A bound address on which sockets are accepted. */
@@ -203,7 +209,7 @@ export interface Listener {
  * A peer's reset is noticed while nothing is written, and also while paused where the runtime sees it.
  */
 export interface Socket {
-  /** This end. Readable after the socket has closed too. */
+  /** This end; host `""` and port `0` where the runtime does not tell. Readable after the socket has closed too. */
   readonly localAddress: Address;
   /** The peer's end. Readable after the socket has closed too. */
   readonly remoteAddress: Address;
@@ -231,7 +237,11 @@ export interface Socket {
    * never during it; nothing else is called any more. Calling it again does nothing.
    */
   abort(): void;
-  /** See {@linkcode ConnectOptions.tcpNoDelay}. Does nothing on Unix-domain sockets and closed ones. */
+  /**
+   * See {@linkcode ConnectOptions.tcpNoDelay}. Does nothing on Unix-domain sockets and closed ones.
+   *
+   * @throws {TypeError} If this runtime cannot honour it.
+   */
   setNoDelay(on: boolean): void;
   /**
    * See {@linkcode TcpKeepAlive}. Does nothing on a closed socket.

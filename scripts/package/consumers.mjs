@@ -155,6 +155,10 @@ export const CONSUMERS = [
       );
       check(external.length === 0, `it needs ${external}`);
       check(warnings.length === 0, JSON.stringify(warnings));
+      check(
+        !outputFiles.some(({ text }) => text.includes("cloudflare:")),
+        "it knows of Cloudflare's modules",
+      );
 
       // Where there is nothing but what JavaScript has and a few globals of browsers.
       const { TextDecoder, TextEncoder, setTimeout, clearTimeout, performance } = globalThis;
@@ -173,8 +177,9 @@ export const CONSUMERS = [
       const binary = join(root, "node_modules", "workerd", "bin", "workerd");
       if (!existsSync(binary)) return { skipped: "workerd is not installed" };
       const home = `node_modules/${specifier}`;
-      const module = (/** @type {string} */ entry) => join(home, manifest["exports"][entry].import.default);
-      installed.write("worker.js", workerProgram(`./${module(".")}`, `./${module("./memory")}`));
+      const path = (/** @type {string} */ entry) =>
+        `./${join(home, manifest["exports"][entry].import.default)}`;
+      installed.write("worker.js", workerProgram(path("."), path("./memory"), path("./workers")));
       const files = readdirSync(join(installed.folder, home), { recursive: true, encoding: "utf8" })
         .filter((path) =>
           path.endsWith(".js") && readFileSync(join(installed.folder, home, path), "utf8").match(/^export /m)

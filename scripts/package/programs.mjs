@@ -157,9 +157,13 @@ import { transport as bun } from "${specifier}/bun";
 import { transport as deno } from "${specifier}/deno";
 import { type MemoryNetwork, memoryNetwork } from "${specifier}/memory";
 import { transport as node } from "${specifier}/node";
+import { transport as workers } from "${specifier}/workers";
 import { FakeClock, testNetwork, type TestNetwork } from "${specifier}/testing";
 
-const transports: readonly Transport[] = [bun, deno, node, memoryNetwork().transport, testNetwork().transport];
+const transports: readonly Transport[] = [
+  ...[bun, deno, node, workers],
+  ...[memoryNetwork().transport, testNetwork().transport],
+];
 const options: LinesOptions = { ping: "PING", maxLineBytes: 1_000 };
 
 export async function run(): Promise<CloseReason> {
@@ -197,10 +201,12 @@ export const networks = (one: TestNetwork, other: MemoryNetwork): void => {
  *
  * @param {string} root path of the root's module
  * @param {string} memory path of that of \`./memory\`
+ * @param {string} workers path of that of \`./workers\`
  */
-export function workerProgram(root, memory) {
+export function workerProgram(root, memory, workers) {
   return `import { connect, detectTransport, frames, lines, raw, serve } from "${root}";
 import { memoryNetwork } from "${memory}";
+import { transport as workers } from "${workers}";
 
 const check = (right, what) => {
   if (!right) throw new Error(what);
@@ -210,7 +216,11 @@ export default {
   async test() {
     check(typeof raw().open === "function", "raw() is no protocol");
     const error = await detectTransport().catch((error) => error);
-    check(error instanceof TypeError, "it found a transport: " + error);
+    check(error instanceof TypeError && error.message.includes("/workers"), "it found a transport: " + error);
+
+    // Nobody is there; but it got as far as to look.
+    const nobody = await connect({ hostname: "127.0.0.1", port: 1 }, { transport: workers }).catch((error) => error);
+    check(nobody.code === "connect-failed", "it said " + nobody);
 
     const { transport, cut } = memoryNetwork();
     const target = { hostname: "localhost", port: 1 };

@@ -135,7 +135,7 @@ function testBlackHole(suite: Suite): void {
 }
 
 /** A listener whose process is stopped and whose backlog is full, so that the kernel answers no SYN. */
-async function deafListener(): Promise<BlackHole> {
+export async function deafListener(): Promise<BlackHole> {
   const { default: net } = await import("node:net");
   const program = start(new URL("programs/deaf.ts", import.meta.url));
   const target = JSON.parse(await program.line()) as TcpAddress;

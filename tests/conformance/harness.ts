@@ -35,8 +35,26 @@ export interface Traits {
   readonly module?: URL | undefined;
   /** Makes an address that takes connections and never answers; only where the system's own will not do. */
   readonly blackHole?: (() => Promise<BlackHole>) | undefined;
+  /**
+   * A caller of another make, for a transport whose sockets are the system's and that cannot listen. @default one that
+   * calls a listener of the transport
+   */
+  readonly call?: ((bench: Bench) => Promise<Call>) | undefined;
   /** Tests that this transport fails for a reason which is not ours, with that reason. Printed. */
   readonly cannot?: Readonly<Record<string, string>> | undefined;
+}
+
+/** A socket of the transport under test, and its peer. */
+export interface Call {
+  readonly stranger: Stranger;
+  readonly socket: Socket;
+}
+
+/** A peer of another make. */
+export interface Stranger {
+  pause(): void;
+  end(): void;
+  reset(): void;
 }
 
 /** An address at which connecting takes for ever. */

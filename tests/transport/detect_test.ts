@@ -33,3 +33,15 @@ test("detectTransport refuses a runtime that has no sockets", async () => {
     );
   }
 });
+
+test("detectTransport does not take Cloudflare Workers for Node, whose modules they have", async () => {
+  await assertRejects(
+    () =>
+      detectTransport({
+        navigator: { userAgent: "Cloudflare-Workers" },
+        process: { getBuiltinModule() {}, versions: { node: "22.0.0" } },
+      }),
+    TypeError,
+    `pass the one of "@holdfast/holdfast/workers" as the option "transport"`,
+  );
+});
