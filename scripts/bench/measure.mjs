@@ -93,7 +93,8 @@ export async function measure(group, settings, step) {
           // Nobody always comes first, when the machine may still be at work on what was before.
           for (const name of names.map((_, i) => names[(i + round + slice) % names.length] ?? "")) {
             const server = servers.get(name);
-            if (server !== undefined) found.get(name)?.push(await loadOnce(load, server, settings));
+            const args = [...load.args, ...group.servers[name]?.speaks ?? []];
+            if (server !== undefined) found.get(name)?.push(await loadOnce(args, server, figure, settings));
             step(`${section}, ${runtime}: ${load.name}, ${name}`);
           }
         }
@@ -112,10 +113,10 @@ export async function measure(group, settings, step) {
  * @param {Map<string, import("./server_process.mjs").ServerProcess>} into
  */
 async function startAll({ runtime, servers, warm }, into) {
-  for (const [name, { file, args }] of Object.entries(servers)) {
+  for (const [name, { file, args, speaks = [] }] of Object.entries(servers)) {
     const server = await startServer([...RUNTIMES[runtime] ?? [], file], args);
     into.set(name, server);
-    for (const load of warm) await runLoadgen(load, server);
+    for (const load of warm) await runLoadgen([...load, ...speaks], server);
   }
 }
 
@@ -126,17 +127,19 @@ async function startAll({ runtime, servers, warm }, into) {
  */
 
 /**
- * @param {import("./plan.mjs").Load} load
+ * @param {readonly string[]} args
  * @param {import("./server_process.mjs").ServerProcess} server
+ * @param {string} figure
  * @param {Settings} settings
  * @returns {Promise<Slice>}
  */
-async function loadOnce(load, server, settings) {
+async function loadOnce(args, server, figure, settings) {
   const time = ["-t", String(settings.seconds / slicesOf(settings)), "--warmup", String(WARM_UP)];
   const machine = busySeconds(), own = processSeconds(server.pid), mine = processSeconds("self", true);
   const start = performance.now();
   try {
-    const found = await runLoadgen([...load.args, ...time], server);
+    const found = await runLoadgen([...args, ...time], server);
+    if (found[figure] === undefined) throw new Error(`loadgen ${args.join(" ")}: nothing came back`);
     const took = (performance.now() - start) / 1000;
     const used = processSeconds(server.pid) - own + processSeconds("self", true) - mine;
     return { found, others: Math.max(0, (busySeconds() - machine - used) / took * 100) };

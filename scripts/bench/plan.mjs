@@ -16,6 +16,7 @@ const folder = join("scripts", "bench");
  * @typedef {object} Program
  * @property {string} file
  * @property {readonly string[]} [args] what follows the port
+ * @property {readonly string[]} [speaks] what loadgen is told besides, to speak its protocol
  */
 
 /**
@@ -63,6 +64,7 @@ function echo(runtime) {
       callback: { file: ours, args: ["callback"] },
       iterator: { file: ours, args: ["iterator"] },
       streams: { file: ours, args: ["streams"] },
+      ...(runtime === "node" ? { "raw, onread": { file: join(folder, "raw", "node_onread.ts") } } : {}),
     },
     warm: [["echo", "--plain", "-c", "50", "-p", "16", "-t", "0.7", "--warmup", "0"]],
     loads: [64, 16384].flatMap((bytes) =>
@@ -71,5 +73,55 @@ function echo(runtime) {
   };
 }
 
+/**
+ * Frames of the library, against the same frames by hand and without anything else, and against WebSocket messages.
+ *
+ * @param {string} runtime
+ * @returns {Group}
+ */
+function frames(runtime) {
+  const ours = join(folder, "servers", "frames.ts");
+  const webSocket = `${runtime}_websocket.${runtime === "node" ? "mjs" : "ts"}`;
+  return {
+    section: "frames",
+    runtime,
+    figure: "server_cpu_us_per_msg",
+    title: "CPU per message, µs",
+    base: "raw",
+    servers: {
+      raw: { file: join(folder, "raw", `${runtime}_frames.ts`), speaks: ["--prefixed"] },
+      callback: { file: ours, args: ["callback"], speaks: ["--frames"] },
+      iterator: { file: ours, args: ["iterator"], speaks: ["--frames"] },
+      websocket: { file: join(folder, "raw", webSocket), speaks: ["--ws", "/"] },
+    },
+    warm: [["echo", "--plain", "-c", "50", "-p", "16", "-t", "0.7", "--warmup", "0"]],
+    loads: [50, 1000].map((conns) => echoLoad(64, conns, 16)),
+  };
+}
+
+/**
+ * What a session costs that keeps messages until they are acknowledged.
+ *
+ * @param {string} runtime
+ * @returns {Group}
+ */
+function sessions(runtime) {
+  const file = join(folder, "servers", "frames.ts");
+  return {
+    section: "sessions",
+    runtime,
+    figure: "server_cpu_us_per_msg",
+    title: "CPU per message, µs",
+    base: "without",
+    servers: {
+      without: { file, args: ["callback"], speaks: ["--frames"] },
+      session: { file, args: ["callback", "session"], speaks: ["--session"] },
+      "session, iterator": { file, args: ["iterator", "session"], speaks: ["--session"] },
+    },
+    warm: [["echo", "--plain", "-c", "50", "-p", "16", "-t", "0.7", "--warmup", "0"]],
+    loads: [echoLoad(64, 50, 1), echoLoad(64, 50, 16)].map((load) => ({ ...load, quick: false })),
+  };
+}
+
 /** Everything, in the order in which it is measured. @type {readonly Group[]} */
-export const PLAN = Object.keys(RUNTIMES).flatMap((runtime) => [echo(runtime)]);
+export const PLAN = [echo, frames, sessions].flatMap((group) => Object.keys(RUNTIMES).map(group));

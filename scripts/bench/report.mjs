@@ -36,8 +36,8 @@ export function tables(verdicts) {
   /** @type {Map<string, Verdict[]>} */
   const groups = new Map();
   for (const verdict of verdicts) {
-    const { section, runtime, title, base } = verdict.row;
-    const key = `${section}, ${runtime}: ${title} of ${base}, and what the others are of it`;
+    const { section, runtime, title } = verdict.row;
+    const key = `${section}, ${runtime}: ${title}; the others as ratios`;
     groups.set(key, [...groups.get(key) ?? [], verdict]);
   }
   return [...groups].map(([title, group]) => {

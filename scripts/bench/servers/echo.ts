@@ -13,7 +13,10 @@ import { type Connection, detectTransport, raw, serve, toStreams } from "../../.
 const [port, form = "", interval] = process.argv.slice(2);
 
 /** How an application answers in each form. */
-const HANDLERS: Record<string, (connection: Connection<Uint8Array, Uint8Array | string>) => unknown> = {
+const HANDLERS: Record<
+  string,
+  (connection: Connection<Uint8Array, Uint8Array | string>) => Promise<void> | void
+> = {
   callback: (connection) => {
     connection.onMessage = (bytes) => connection.send(bytes);
   },
@@ -42,5 +45,5 @@ if (form === "streams") {
       // No verdict on silent peers: those of the load generator say nothing.
       heartbeat: { interval: every, timeout: Infinity, sendEvery: every, steady: true },
     }),
-  }, (connection) => HANDLERS[form]!(connection) as Promise<void> | void);
+  }, HANDLERS[form]!);
 }

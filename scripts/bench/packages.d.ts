@@ -1,5 +1,5 @@
 /**
- * The part of cli-progress that `progress.mjs` uses: it has no types of its own.
+ * The parts of packages without types of their own that are used here.
  *
  * @module
  */
@@ -19,4 +19,19 @@ declare module "cli-progress" {
   }
   const cliProgress: { SingleBar: typeof SingleBar; Presets: { shades_classic: unknown } };
   export default cliProgress;
+}
+
+declare module "ws" {
+  interface WebSocket {
+    readonly bufferedAmount: number;
+    on(event: "message", listener: (message: Uint8Array) => void): void;
+    on(event: "error", listener: () => void): void;
+    send(message: Uint8Array, sent?: () => void): void;
+    pause(): void;
+    resume(): void;
+  }
+  class WebSocketServer {
+    constructor(options: { host: string; port: number; perMessageDeflate: boolean });
+    on(event: "connection", listener: (socket: WebSocket) => void): void;
+  }
 }
