@@ -56,6 +56,11 @@ export const CHECKS = [
     verify: (output) => / [1-9]\d* passed/.test(output) ? undefined : "no example ran",
   },
   {
+    name: "speed, against sockets by hand",
+    command: () => [tools.node, ["scripts/bench/guard.mjs"]],
+    tells: true,
+  },
+  {
     name: "npm build",
     command: () => [tools.node, [tools.tsup, "--silent", "--config", "scripts/tsup.config.ts"]],
   },
