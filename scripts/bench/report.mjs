@@ -13,14 +13,20 @@ export function short(number) {
   return number.toFixed(digits);
 }
 
-/** What a cell says: the base's figure, and of the others what they are of it, with the target if it is missed. @param {Verdict} verdict */
-function cell({ row, value, ratio, target, met }) {
+/** What a cell says: the figure of the base, and of the others how it compares. @param {Verdict} verdict */
+function cell({ row, value, compared, target, met }) {
   if (row.failure !== undefined) return "failed";
-  if (target?.of === "value" || ratio === undefined) return short(value.median) + judged(target, met);
-  return `${ratio.median.toFixed(2)} [${ratio.min.toFixed(2)}..${ratio.max.toFixed(2)}]${
-    judged(target, met)
-  }`;
+  if (target?.inAll || compared === undefined) return short(value.median) + judged(target, met);
+  const write = row.compare === "difference" ? signed : twoDigits;
+  const { median, min, max } = compared;
+  return `${write(median)} [${write(min)}..${write(max)}]${judged(target, met)}`;
 }
+
+/** @param {number} number */
+const twoDigits = (number) => number.toFixed(2);
+
+/** @param {number} number */
+const signed = (number) => `${number >= 0 ? "+" : "-"}${short(Math.abs(number))}`;
 
 /** @param {Verdict["target"]} target @param {boolean | undefined} met */
 function judged(target, met) {
@@ -37,7 +43,7 @@ export function tables(verdicts) {
   const groups = new Map();
   for (const verdict of verdicts) {
     const { section, runtime, title } = verdict.row;
-    const key = `${section}, ${runtime}: ${title}; the others as ratios`;
+    const key = `${section}, ${runtime}: ${title}`;
     groups.set(key, [...groups.get(key) ?? [], verdict]);
   }
   return [...groups].map(([title, group]) => {

@@ -28,3 +28,13 @@ export function spread(values) {
 export function ratios(values, base) {
   return spread(values.map((value, round) => value / (base[round] ?? NaN)));
 }
+
+/**
+ * By how much each round's figure is more than the base's in the same round.
+ *
+ * @param {readonly number[]} values
+ * @param {readonly number[]} base
+ */
+export function differences(values, base) {
+  return spread(values.map((value, round) => value - (base[round] ?? NaN)));
+}

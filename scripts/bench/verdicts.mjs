@@ -6,7 +6,7 @@
 
 import { readFileSync } from "node:fs";
 
-import { median, ratios, spread } from "./statistics.mjs";
+import { differences, median, ratios, spread } from "./statistics.mjs";
 
 /**
  * @typedef {object} Target
@@ -16,7 +16,7 @@ import { median, ratios, spread } from "./statistics.mjs";
  * @property {string} [runtime] all of them if it is absent
  * @property {number} most
  * @property {string} [to] the server it is compared with, if that is not the base
- * @property {"ratio" | "value"} [of] what must not be more: what it is of the base (the default), or the figure itself
+ * @property {true} [inAll] the figure itself must not be more, not what it is of the base
  */
 
 /** @type {readonly Target[]} */
@@ -26,7 +26,7 @@ const TARGETS = JSON.parse(readFileSync(new URL("targets.json", import.meta.url)
  * @typedef {object} Verdict
  * @property {import("./measure.mjs").Row} row
  * @property {import("./statistics.mjs").Spread} value
- * @property {import("./statistics.mjs").Spread | undefined} ratio absent for the base
+ * @property {import("./statistics.mjs").Spread | undefined} compared with the base, as the row says; absent for the base
  * @property {number | undefined} rate messages a second
  * @property {number | undefined} rateRatio what that is of the base's
  * @property {number} others
@@ -45,13 +45,33 @@ export function judge(rows) {
       new RegExp(target.load).test(row.load) &&
       (target.runtime ?? row.runtime) === row.runtime
     );
-    const toBase = found.find(({ to }) => to === undefined);
-    const others = found.filter(({ to }) => to !== undefined).map((target) => {
+    const toBase = found.find(({ to, inAll }) => to === undefined && !inAll);
+    const more = found.filter((target) => target !== toBase).map((target) => {
       const { to = "" } = target;
-      return judgeOne({ ...row, server: `${row.server} / ${to}`, base: to }, rows, target);
+      const server = target.inAll ? `${row.server}, in all` : `${row.server} / ${to}`;
+      return judgeOne({ ...row, server, base: to }, rows, target);
     });
-    return [judgeOne(row, rows, toBase), ...others];
+    return [judgeOne(row, rows, toBase), ...more];
   });
+}
+
+/**
+ * The row that another is compared with.
+ *
+ * @param {import("./measure.mjs").Row} row
+ * @param {readonly import("./measure.mjs").Row[]} rows
+ */
+function baseOf(row, rows) {
+  const group = rows.filter((other) =>
+    other.section === row.section && other.runtime === row.runtime && other.title === row.title
+  );
+  if (row.compare !== "growth") {
+    return group.find((other) =>
+      other.load === row.load && other.server === row.base && row.server !== row.base
+    );
+  }
+  const first = group.find((other) => other.server === row.server);
+  return first?.load === row.load ? undefined : first;
 }
 
 /**
@@ -61,18 +81,16 @@ export function judge(rows) {
  * @returns {Verdict}
  */
 function judgeOne(row, rows, target) {
-  const base = rows.find((other) =>
-    other.section === row.section && other.runtime === row.runtime && other.load === row.load &&
-    other.server === row.base && row.server !== row.base
-  );
-  const ratio = base === undefined ? undefined : ratios(row.values, base.values);
+  const base = baseOf(row, rows);
+  const against = row.compare === "difference" ? differences : ratios;
+  const compared = base === undefined ? undefined : against(row.values, base.values);
   const value = spread(row.values);
-  const judged = target?.of === "value" ? value.median : ratio?.median ?? NaN;
+  const judged = (target?.inAll ? value : compared)?.median ?? NaN;
   const rate = median(row.rates);
   return {
     row,
     value,
-    ratio,
+    compared,
     rate: Number.isNaN(rate) ? undefined : rate,
     rateRatio: base === undefined || Number.isNaN(rate) ? undefined : ratios(row.rates, base.rates).median,
     others: median(row.others),
