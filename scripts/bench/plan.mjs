@@ -261,7 +261,10 @@ function timers(runtime) {
     base: "",
     servers: { wheel: { file: join(folder, "timers.ts") } },
     warm: [],
-    loads: ["bytes each", "set, ns", "cancel, ns", "longest stall, ms"].map((name) => ({ name, args: [] })),
+    loads: ["bytes each", "add, ns", "set, ns", "cancel, ns", "longest stall, ms"].map((name) => ({
+      name,
+      args: [],
+    })),
     program: 8,
   };
 }

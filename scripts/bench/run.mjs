@@ -5,6 +5,7 @@
  *     npm run bench -- --quick                            the most telling loads, in about two minutes
  *     npm run bench -- --runtime deno --only "64 B"       some loads on one runtime
  *     npm run bench -- --from FILE                        nothing is measured: shows what a run wrote
+ *     npm run bench -- --write                            also writes docs/performance.md
  *
  * Servers take turns under the same load, the server on one core and the load on the other. A figure is the median of
  * the rounds; a ratio is the median of the rounds' ratios, with the lowest and the highest. `others` is the CPU
@@ -13,17 +14,19 @@
  * @module
  */
 
+import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { performance } from "node:perf_hooks";
 import process from "node:process";
 import { parseArgs } from "node:util";
 
-import { root } from "../test/tools.mjs";
+import { root, tools } from "../test/tools.mjs";
 import { buildLoadgen } from "./loadgen.mjs";
 import { describeMachine, RUNTIMES, whyNot } from "./machine.mjs";
 import { costOf, measure } from "./measure.mjs";
 import { PLAN } from "./plan.mjs";
+import { page } from "./page.mjs";
 import { progress } from "./progress.mjs";
 import { asText } from "./report.mjs";
 import { judge } from "./verdicts.mjs";
@@ -37,8 +40,10 @@ const USAGE = `usage: npm run bench -- [options]
   --seconds N        how long each load takes: 2, or 1 if quick
   --json FILE        where the figures go; node_modules/.cache/holdfast-bench/last.json
   --continue         leaves out what that file has already, and adds to it
-  --from FILE        measures nothing: shows the figures of a file`;
+  --from FILE        measures nothing: shows the figures of a file
+  --write            puts the figures into docs/performance.json, and writes docs/performance.md from them`;
 
+const DOCS = join(root, "docs", "performance");
 const LAST = join(root, "node_modules", ".cache", "holdfast-bench", "last.json");
 
 /**
@@ -64,6 +69,7 @@ function readOptions() {
         json: { type: "string", default: LAST },
         continue: { type: "boolean", default: false },
         from: { type: "string" },
+        write: { type: "boolean", default: false },
         help: { type: "boolean", default: false },
       },
     });
@@ -105,10 +111,23 @@ function chosen({ section, runtime, only, quick }, done) {
 /** @param {string} file @returns {Figures} */
 const read = (file) => JSON.parse(readFileSync(file, "utf8"));
 
+/** @param {Figures} figures @param {boolean} write */
+function show(figures, write) {
+  const verdicts = judge(figures.rows);
+  console.log(asText(verdicts));
+  if (!write) return;
+  // What is measured has more digits than it is good for.
+  const round = (/** @type {string} */ _, /** @type {unknown} */ value) =>
+    typeof value === "number" ? Number(value.toPrecision(4)) : value;
+  writeFileSync(`${DOCS}.json`, `${JSON.stringify(figures, round)}\n`);
+  writeFileSync(`${DOCS}.md`, page(figures, verdicts));
+  for (const name of [`${DOCS}.md`, `${DOCS}.json`]) execFileSync(tools.deno, ["fmt", "--quiet", name]);
+}
+
 async function main() {
   const options = readOptions();
   const { settings, json } = options;
-  if (options.from !== undefined) return console.log(asText(judge(read(options.from).rows)));
+  if (options.from !== undefined) return show(read(options.from), options.write);
   const why = whyNot();
   if (why !== undefined) return console.log(`skipped: ${why}`);
   buildLoadgen();
@@ -136,10 +155,9 @@ async function main() {
   } finally {
     shown.stop();
   }
-  const verdicts = judge(figures.rows);
-  console.log(asText(verdicts));
+  show(figures, options.write);
   console.log(`${Math.round((performance.now() - start) / 1000)} s; figures in ${json}`);
-  if (verdicts.some(({ row }) => row.failure !== undefined)) process.exitCode = 1;
+  if (figures.rows.some(({ failure }) => failure !== undefined)) process.exitCode = 1;
 }
 
 await main();

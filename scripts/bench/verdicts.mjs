@@ -45,7 +45,7 @@ export function judge(rows) {
       new RegExp(target.load).test(row.load) &&
       (target.runtime ?? row.runtime) === row.runtime
     );
-    const toBase = found.find(({ to, inAll }) => to === undefined && !inAll);
+    const toBase = found.find(({ to, inAll }) => to === undefined && (!inAll || row.base === ""));
     const more = found.filter((target) => target !== toBase).map((target) => {
       const { to = "" } = target;
       const server = target.inAll ? `${row.server}, in all` : `${row.server} / ${to}`;
