@@ -156,19 +156,24 @@ async function loadInSlices(group, servers, rows, round, settings, step) {
  * @param {(what: string) => void} step
  */
 async function loadWhole(group, rows, round, step) {
-  const { section, runtime, figure, servers } = group;
+  const { section, runtime, figure } = group;
   for (const load of group.loads) {
     for (const [name, program] of inTurn(group, round)) {
+      /** @type {Map<string, import("./server_process.mjs").ServerProcess>} */
       const alone = new Map();
+      /** @type {Slice} */
+      let slice;
       try {
         await startAll({ ...group, servers: { [name]: program } }, alone);
-        const args = [...load.args, ...servers[name]?.speaks ?? []];
-        const slice = await loadOnce(args, alone.get(name), figure);
-        const row = rows.find((row) => row.load === load.name && row.server === name);
-        if (row !== undefined) add(row, [slice]);
+        const server = alone.get(name);
+        if (server === undefined) throw new Error(`${name} is not there`);
+        slice = await loadOnce([...load.args, ...program.speaks ?? []], server, figure);
+      } catch (error) {
+        slice = { failure: error instanceof Error ? error.message : String(error) };
       } finally {
         await stopAll(alone);
       }
+      for (const row of rows) if (row.load === load.name && row.server === name) add(row, [slice]);
       step(`${section}, ${runtime}: ${load.name}, ${name}`);
     }
   }

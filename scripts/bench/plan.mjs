@@ -128,7 +128,7 @@ function sessions(runtime) {
   };
 }
 
-const WARM_HOLD = [["churn", "--plain", "-c", "50", "-t", "1"]];
+const WARM_HOLD = [["churn", "--plain", "--heartbeats", "-c", "50", "-t", "1"]];
 
 /** Programs that hold connections, with a heartbeat every so often. @param {string} runtime @param {string} interval */
 function holders(runtime, interval) {

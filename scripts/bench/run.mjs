@@ -16,7 +16,7 @@
 
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { performance } from "node:perf_hooks";
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -36,6 +36,7 @@ const USAGE = `usage: npm run bench -- [options]
   --section NAME     ${[...new Set(PLAN.map(({ section }) => section))].join(", ")}; may be repeated
   --runtime NAME     ${Object.keys(RUNTIMES).join(", ")}; may be repeated
   --only PATTERN     loads, or servers, whose name matches; the base always runs
+  --beside FOLDER    measures the library of another checkout, too, in the same seconds
   --rounds N         5, or 3 if quick
   --seconds N        how long each load takes: 2, or 1 if quick
   --json FILE        where the figures go; node_modules/.cache/holdfast-bench/last.json
@@ -64,6 +65,7 @@ function readOptions() {
         section: { type: "string", multiple: true },
         runtime: { type: "string", multiple: true },
         only: { type: "string", default: "" },
+        beside: { type: "string" },
         rounds: { type: "string" },
         seconds: { type: "string" },
         json: { type: "string", default: LAST },
@@ -88,24 +90,43 @@ function readOptions() {
 }
 
 /**
+ * The servers, and those of the library once more from another checkout.
+ *
+ * @param {import("./plan.mjs").Group["servers"]} servers
+ * @param {string} folder
+ */
+function doubled(servers, folder) {
+  return Object.fromEntries(
+    Object.entries(servers).flatMap(([name, program]) => {
+      const twin = { ...program, file: join(resolve(folder), program.file) };
+      return program.file.includes("servers")
+        ? [[name, program], [`${name}, beside`, twin]]
+        : [[name, program]];
+    }),
+  );
+}
+
+/**
  * The part of the plan that is asked for.
  *
  * @param {ReturnType<typeof readOptions>} options
  * @param {readonly import("./measure.mjs").Row[]} done
  */
-function chosen({ section, runtime, only, quick }, done) {
+function chosen({ section, runtime, only, quick, beside }, done) {
   return PLAN.filter((group) =>
     (section?.includes(group.section) ?? true) && (runtime?.includes(group.runtime) ?? true) &&
     !done.some((row) => row.section === group.section && row.runtime === group.runtime)
-  ).map((group) => {
-    const loads = group.loads.filter((load) => !quick || load.quick === true);
-    // A pattern that names servers picks those; any other picks loads.
-    const servers = Object.entries(group.servers).filter(([name]) => only.test(name));
-    const named = loads.filter(({ name }) => only.test(name));
-    if (named.length > 0 || servers.length === 0) return { ...group, loads: named };
-    const kept = Object.entries(group.servers).filter(([name]) => name === group.base || only.test(name));
-    return { ...group, loads, servers: Object.fromEntries(kept) };
-  }).filter(({ loads }) => loads.length > 0);
+  ).map((group) => beside === undefined ? group : { ...group, servers: doubled(group.servers, beside) }).map(
+    (group) => {
+      const loads = group.loads.filter((load) => !quick || load.quick === true);
+      // A pattern that names servers picks those; any other picks loads.
+      const servers = Object.entries(group.servers).filter(([name]) => only.test(name));
+      const named = loads.filter(({ name }) => only.test(name));
+      if (named.length > 0 || servers.length === 0) return { ...group, loads: named };
+      const kept = Object.entries(group.servers).filter(([name]) => name === group.base || only.test(name));
+      return { ...group, loads, servers: Object.fromEntries(kept) };
+    },
+  ).filter(({ loads }) => loads.length > 0);
 }
 
 /** @param {string} file @returns {Figures} */
