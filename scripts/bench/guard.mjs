@@ -28,6 +28,9 @@ const MARGIN = 1.25;
 /** Pairs of slices at a time, and how often new processes are tried before something is believed to be worse. */
 const PAIRS = 8, TRIES = 4;
 
+/** How long it may go on before a runtime is left out, or something not measured again, in milliseconds. */
+const PATIENCE = 180_000;
+
 /** Seconds that a slice takes at most, and runs before it counts. */
 const SLICE = { seconds: 2, warmUp: 0.02, slices: 1 };
 
@@ -94,6 +97,7 @@ async function watch(runtime, before) {
   /** @type {Record<string, number>} */
   const tries = {};
   for (let names = NAMES, i = 0; names.length > 0 && i < TRIES; names = NAMES.filter(isSlow), i++) {
+    if (i > 1 && performance.now() - start > PATIENCE) break;
     await look(runtime, names, least);
     for (const name of names) tries[name] = i + 1;
   }
@@ -129,6 +133,7 @@ const all = JSON.parse(readFileSync(FILE, "utf8"));
 let slower = 0;
 for (const runtime of values.runtime ?? Object.keys(RUNTIMES)) {
   if (values.write) all[runtime] = await note(runtime);
+  else if (performance.now() - start > PATIENCE) console.log(`skipped: ${runtime}: the machine is too busy`);
   else slower += await watch(runtime, all[runtime] ?? {});
 }
 if (values.write) writeFileSync(FILE, `${JSON.stringify(all, null, 2)}\n`);
