@@ -66,6 +66,11 @@ export const CHECKS = [
     verify: () => existsSync(join(root, "api", "index.html")) ? undefined : "nothing was written",
   },
   {
+    name: "speed, against sockets by hand",
+    command: () => [tools.node, ["scripts/bench/guard.mjs"]],
+    tells: true,
+  },
+  {
     name: "npm build",
     command: () => [tools.node, [tools.tsup, "--silent", "--config", "scripts/tsup.config.ts"]],
   },
