@@ -93,8 +93,7 @@ class WorkersTransport implements Transport {
       serverNames: false,
       replaceCertificate: false,
       halfClose: true,
-      // Only releases since the autumn of 2026 tell.
-      truncation: false,
+      truncation: true,
     },
   };
 

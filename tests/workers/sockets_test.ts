@@ -160,6 +160,30 @@ inWorkerd("TLS: a reset is told", async () => {
   server.close();
 });
 
+inWorkerd("TLS: an end that the server did not announce is told", async () => {
+  const { server: identity } = await certificates();
+  const { server, port } = await secure(identity);
+  // Takes both directions to the server and back, and ends the Worker's without the server.
+  const paths: net.Socket[] = [];
+  const path = await listen(net.createServer((caller) => {
+    const called = net.connect(port, "127.0.0.1");
+    for (const [from, to] of [[caller, called], [called, caller]] as const) {
+      from.on("data", (chunk) => void to.write(chunk)).on("error", () => {});
+    }
+    paths.push(caller, called);
+  }));
+  await tell("f", "secure", { hostname: "localhost", port: path.port });
+  await tell("f", "write", "hello");
+  await seen("f", ({ text }) => text === "hello");
+  paths[0]!.end();
+  const { events, code } = await seen("f", ({ closes }) => closes > 0);
+  assertEquals(events.filter((name) => name !== "written"), ["data", "close"]);
+  assertEquals(code, "ECONNRESET");
+  for (const socket of paths) socket.destroy();
+  path.server.close();
+  server.close();
+});
+
 inWorkerd("TLS: who is not who it should be, or says nothing, is no connection", async () => {
   const { other, unknown, expired } = await certificates();
   for (const identity of [other, unknown, expired]) {
