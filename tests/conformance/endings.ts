@@ -146,25 +146,29 @@ export function testEndings(suite: Suite): void {
     assertEquals(server.error, undefined);
   });
 
-  check(suite, "FIN of both ends while paused is an end in order, however long nobody reads", async (bench) => {
-    for (const bytes of [0, 5_000]) {
-      const { client, server } = await bench.started();
-      server.socket.pause();
-      server.socket.shutdown();
-      await client.until("end", () => client.events.includes("end"));
-      client.socket.write(pattern(bytes));
-      client.socket.shutdown();
-      await client.closed();
-      // A runtime may close it by itself now, or once it is read.
-      await pass(200);
-      server.socket.resume();
-      await server.closed();
-      assertEquals(server.received, bytes);
-      assertEquals(server.events.filter(notWritten), [...(bytes > 0 ? ["data"] : []), "end", "close"]);
-      assertEquals([client.error, server.error], [undefined, undefined]);
-      await closedOnce(client, server);
-    }
-  });
+  check(
+    suite,
+    "FIN of both ends while paused is an end in order, however long nobody reads",
+    async (bench) => {
+      for (const bytes of [0, 5_000]) {
+        const { client, server } = await bench.started();
+        server.socket.pause();
+        server.socket.shutdown();
+        await client.until("end", () => client.events.includes("end"));
+        client.socket.write(pattern(bytes));
+        client.socket.shutdown();
+        await client.closed();
+        // A runtime may close it by itself now, or once it is read.
+        await pass(200);
+        server.socket.resume();
+        await server.closed();
+        assertEquals(server.received, bytes);
+        assertEquals(server.events.filter(notWritten), [...(bytes > 0 ? ["data"] : []), "end", "close"]);
+        assertEquals([client.error, server.error], [undefined, undefined]);
+        await closedOnce(client, server);
+      }
+    },
+  );
 
   check(suite, "pause after end does not block close", async (bench) => {
     const { client, server } = await bench.started();
