@@ -14,7 +14,7 @@ import { gzipSync } from "node:zlib";
  * What may be loaded at the start, gzipped, in bytes. More than `bound` fails; more than `goal` is said each time.
  * A bound goes down whenever the size does.
  */
-const LIMITS = { root: { bound: 34_000, goal: 16_000 }, server: { bound: 34_000, goal: 9_000 } };
+const LIMITS = { root: { bound: 34_000, goal: 16_000 }, server: { bound: 36_000, goal: 9_000 } };
 
 /** How many of the heaviest sources are named. */
 const HEAVIEST = 12;
