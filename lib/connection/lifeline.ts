@@ -74,6 +74,8 @@ export class Lifeline<In, Out>
   /** The owner has no room. */
   #full = false;
   readonly loan: Loan = new Loan();
+  /** A chunk is being taken. */
+  #receiving = false;
   /** We will send no more. */
   #finished = false;
   /** The peer will send no more. */
@@ -164,6 +166,16 @@ export class Lifeline<In, Out>
 
   /** Sends a message of the application. Returns its size. @throws {TypeError | RangeError} If the protocol cannot send it. */
   send(message: Out, more: boolean): number {
+    if (this.#wire.encodeInto !== undefined && !this.#over && !this.#finished) {
+      const size = this.#outlet.put(this.#wire, message, more);
+      if (size >= 0) {
+        this.#note();
+        this.watch.heartbeat.sentAt = this.watch.messageAt;
+        this.counts.bytesSent += size;
+        this.#outlet.settle();
+        return size;
+      }
+    }
     return this.transmit(this.#wire.encode(message), more);
   }
 
@@ -174,15 +186,22 @@ export class Lifeline<In, Out>
 
   /** Sends a message that is encoded already. Returns its size. For `more` see {@linkcode TurnBatch.write}. */
   transmit(bytes: Uint8Array | Pieces, more: boolean): number {
-    const now = this.#clock.now();
-    this.watch.messageAt = now;
-    this.watch.moved(now);
-    this.pulse.served(now);
+    this.#note();
     if (this.#over || this.#finished) return 0;
-    this.watch.heartbeat.sentAt = now;
+    this.watch.heartbeat.sentAt = this.watch.messageAt;
     const size = this.#outlet.send(bytes, more);
     this.counts.bytesSent += size;
     return size;
+  }
+
+  /** Notes that a message is sent. */
+  #note(): void {
+    // What answers a chunk is dated as that is, as taking one is a matter of milliseconds: a look at the clock for each message
+    // would be among the dearest things here.
+    const now = this.#receiving ? this.lastHeardAt : this.#clock.now(), { watch } = this;
+    watch.messageAt = now;
+    watch.moved(now);
+    this.pulse.served(now);
   }
 
   /** Acknowledges the first `count` messages of the session. */
@@ -281,6 +300,7 @@ export class Lifeline<In, Out>
     this.lastHeardAt = now;
     this.loan.begin(chunk);
     this.#intake.alive = false;
+    this.#receiving = true;
     beginReceiving();
     let taken = chunk.length;
     try {
@@ -289,6 +309,7 @@ export class Lifeline<In, Out>
       this.break("protocol-error", error);
     }
     endReceiving();
+    this.#receiving = false;
     if (!this.#over) {
       const { unfinished } = this.#wire;
       const news = counts.messagesReceived !== messagesReceived;

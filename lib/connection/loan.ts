@@ -4,8 +4,11 @@
  * @module
  */
 
-/** From this size on a chunk is kept rather than copied. */
-const KEEP_FROM = 1024;
+/**
+ * A message is kept in the chunk it came in, and not copied, if that takes no more than so many times its own memory: to make a
+ * small array costs more than to handle a message.
+ */
+const MOST_MEMORY = 64;
 
 /** One socket's chunk, while it is being received. */
 export class Loan {
@@ -32,7 +35,8 @@ export class Loan {
   /** Makes a message the receiver's own, whatever becomes of the chunk it came in. */
   own<T>(message: T): T {
     if (!(message instanceof Uint8Array)) return message;
-    if (message.buffer === this.#chunk?.buffer && message.length >= KEEP_FROM) {
+    const { buffer } = message;
+    if (buffer === this.#chunk?.buffer && message.length * MOST_MEMORY >= buffer.byteLength) {
       this.#kept = true;
       return message;
     }

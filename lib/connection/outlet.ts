@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Pieces } from "../protocol/protocol.ts";
+import type { Pieces, Wire } from "../protocol/protocol.ts";
 import type { Socket } from "../transport/transport.ts";
 import { type BatchOwner, TurnBatch } from "./turn_batch.ts";
 
@@ -66,6 +66,17 @@ export class Outlet implements BatchOwner {
     this.#queued += size;
     this.pump();
     return size;
+  }
+
+  /** Sends a short message, if the wire can write it into memory that is there already. Returns its size; -1 if not. */
+  put<Out>(wire: Wire<unknown, Out>, message: Out, more: boolean): number {
+    // Not while the peer does not read: that memory is not for what may wait.
+    return this.#queued > 0 || this.#socket.bufferedAmount > 0 ? -1 : this.#batch.put(wire, message, more);
+  }
+
+  /** Call this after {@linkcode put}. */
+  settle(): void {
+    this.#batch.settle();
   }
 
   /** Sends what is not a message, and need not wait for one to end. */

@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { Wire } from "../protocol/protocol.ts";
+
 /** Writes up to this size are collected, and so many bytes of them; larger ones are worth a system call of their own. */
 const SMALL = 16 * 1024;
 
@@ -13,6 +15,16 @@ const SMALL = 16 * 1024;
  * and with a promise or two of its own some more.
  */
 const PATIENCE = 8;
+
+/**
+ * Short messages are written side by side into one piece of memory, and leave as one. It is never used twice: what is still to
+ * be sent keeps all of it, so it is small.
+ */
+const SLAB = 16 * 1024;
+let slab = /* @__PURE__ */ new Uint8Array(0);
+/** Bytes of it that are used, and the batch that may go on there. */
+let used = 0;
+let writer: TurnBatch | undefined;
 
 /** Takes what a batch gives. */
 export interface BatchOwner {
@@ -29,6 +41,8 @@ export class TurnBatch {
   #bytes = 0;
   /** How often {@linkcode flushAll} may still pass this by. */
   #patience = 0;
+  /** Where in the slab our messages begin, while we are its writer. */
+  #from = 0;
 
   constructor(owner: BatchOwner) {
     this.#owner = owner;
@@ -46,29 +60,69 @@ export class TurnBatch {
    * that it waits for meanwhile would else be the ends of turns.
    */
   write(bytes: Uint8Array, more = false): void {
+    if (writer === this) this.#closeRun();
     this.#patience = more ? PATIENCE : 0;
     if (bytes.length > SMALL) {
       this.flush();
       return this.#owner.hand(bytes);
     }
     this.#bytes += bytes.length;
-    if (this.#first === undefined) {
-      this.#first = bytes;
-      flushSoon(this);
-    } else if (this.#rest === undefined) this.#rest = [bytes];
-    else this.#rest.push(bytes);
+    if (this.#first === undefined) flushSoon(this);
+    this.#add(bytes);
+    this.settle();
+  }
+
+  /**
+   * Adds a short message, if the wire can write it into memory that is there already. Returns its size; -1 if not. Call
+   * {@linkcode settle} next.
+   */
+  put<Out>(wire: Wire<unknown, Out>, message: Out, more: boolean): number {
+    if (slab.length - used < SLAB / 8) {
+      if (writer !== undefined) writer.#closeRun();
+      slab = new Uint8Array(SLAB);
+      used = 0;
+    }
+    const at = used, end = wire.encodeInto!(message, slab, at);
+    if (end < 0) return -1;
+    if (writer !== this) {
+      if (writer !== undefined) writer.#closeRun();
+      writer = this;
+      this.#from = at;
+      if (this.#first === undefined) flushSoon(this);
+    }
+    used = end;
+    this.#patience = more ? PATIENCE : 0;
+    this.#bytes += end - at;
+    return end - at;
+  }
+
+  /** Gives everything to the socket if it is much. Not done by {@linkcode put} itself: its caller has something to note. */
+  settle(): void {
     if (this.#bytes > SMALL) this.flush();
+  }
+
+  /** What was put becomes a part as any other. */
+  #closeRun(): void {
+    writer = undefined;
+    this.#add(new Uint8Array(slab.buffer, this.#from, used - this.#from));
+  }
+
+  #add(bytes: Uint8Array): void {
+    if (this.#first === undefined) this.#first = bytes;
+    else if (this.#rest === undefined) this.#rest = [bytes];
+    else this.#rest.push(bytes);
   }
 
   /** Adds bytes, and gives everything to the socket now. */
   writeOut(bytes: Uint8Array): void {
-    if (this.#first === undefined) return this.#owner.hand(bytes);
+    if (this.#bytes === 0) return this.#owner.hand(bytes);
     this.write(bytes);
     this.flush();
   }
 
   /** Gives everything to the socket, in one piece. */
   flush(): void {
+    if (writer === this) this.#closeRun();
     const first = this.#first, rest = this.#rest;
     if (first === undefined) return;
     const bytes = rest === undefined ? first : joined(first, rest, this.#bytes);
@@ -78,11 +132,12 @@ export class TurnBatch {
 
   /** Whether to wait for more. */
   waits(): boolean {
-    return this.#first !== undefined && this.#patience-- > 0;
+    return this.#bytes > 0 && this.#patience-- > 0;
   }
 
   /** Drops everything. */
   clear(): void {
+    if (writer === this) writer = undefined;
     this.#first = this.#rest = undefined;
     this.#bytes = 0;
   }

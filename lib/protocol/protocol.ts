@@ -69,6 +69,13 @@ export interface Wire<In, Out = In> {
    * @throws {TypeError | RangeError} If the message cannot be sent by this protocol.
    */
   encode(message: Out): Uint8Array | Pieces;
+  /**
+   * Writes the bytes of a short message into `space`, from `at` on: those that {@linkcode encode} would give. Saves an array
+   * for each message, where that costs more than the rest of sending it.
+   *
+   * @returns Where they end; -1 if the message is not short, may not be sent, or there is no room: then it is encoded.
+   */
+  encodeInto?(message: Out, space: Uint8Array, at: number): number;
   /** Bytes that ask the peer for a sign of life. The same array may be given each time. */
   ping?(): Uint8Array;
   /** Bytes that answer a ping. `payload` is what {@linkcode WireEvents.ping} gave, `proof` what a keyed protocol wants. */

@@ -1,5 +1,6 @@
 import { test } from "node:test";
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import type { Wire } from "../../lib/protocol/protocol.ts";
 import { beginReceiving, endReceiving, TurnBatch } from "../../lib/connection/turn_batch.ts";
 
 const SMALL = 16 * 1024;
@@ -116,4 +117,65 @@ test("A TurnBatch that waits for more holds no other up", async () => {
   assertEquals([one.sent, other.sent], [[], [[2]]]);
   one.batch.flush();
   assertEquals(one.sent, [[1]]);
+});
+
+/** Writes a message as it is, if it has at most 1000 bytes. */
+const plain: Wire<never, Uint8Array> = {
+  unfinished: 0,
+  receive() {},
+  end() {},
+  encode: (message) => message,
+  encodeInto(message, space, at) {
+    if (message.length > 1_000) return -1;
+    space.set(message, at);
+    return at + message.length;
+  },
+};
+
+test("TurnBatch puts short messages side by side, in order with all else, and apart from other connections'", async () => {
+  const one = batch(), other = batch();
+  assertEquals(one.batch.put(plain, bytes(1, 2), false), 2);
+  one.batch.put(plain, bytes(3), false);
+  one.batch.write(bytes(4));
+  one.batch.put(plain, bytes(5), false);
+  other.batch.put(plain, bytes(9), false);
+  one.batch.put(plain, bytes(6), false);
+  assertEquals([one.batch.bytes, other.batch.bytes], [6, 1]);
+  await undefined;
+  assertEquals([one.sent, other.sent], [[[1, 2, 3, 4, 5, 6]], [[9]]]);
+});
+
+test("TurnBatch puts nothing that the wire refuses, and what was dropped does not come back", async () => {
+  const { batch: it, sent } = batch();
+  assertEquals(it.put(plain, new Uint8Array(1_001), false), -1);
+  it.put(plain, bytes(1), false);
+  it.clear();
+  it.put(plain, bytes(2), false);
+  it.flush();
+  it.put(plain, bytes(3), false);
+  await undefined;
+  assertEquals(sent, [[2], [3]]);
+});
+
+test("What TurnBatch has given away is not written to again", () => {
+  const given: Uint8Array[] = [];
+  const it = new TurnBatch({ hand: (bytes) => void given.push(bytes) });
+  for (let i = 0; i < 300; i++) {
+    it.put(plain, new Uint8Array(1 + i % 999).fill(i), false);
+    it.put(plain, new Uint8Array(1 + i * 7 % 999).fill(i), false);
+    it.flush();
+  }
+  assertEquals(given.length, 300);
+  given.forEach((bytes, i) => assertEquals(bytes, new Uint8Array(2 + i % 999 + i * 7 % 999).fill(i)));
+});
+
+test("TurnBatch sends what was put once it is much", () => {
+  const { batch: it, sizes } = batch();
+  for (let i = 0; i < 40; i++) {
+    it.put(plain, new Uint8Array(1_000), false);
+    it.settle();
+  }
+  it.flush();
+  assertEquals(sizes.reduce((sum, size) => sum + size), 40_000);
+  assert(sizes.every((size) => size <= SMALL + 1_000), `${sizes}`);
 });

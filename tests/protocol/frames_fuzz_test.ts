@@ -393,3 +393,19 @@ test("frames() carries long messages both ways, in any splits", () => {
     { numRuns: 15 },
   );
 });
+
+test("A message that is written into memory at hand is the one that would be encoded, or is left alone", () => {
+  const wire = frames({ maxMessageBytes: MOST }).open("client");
+  const message = fc.oneof(fc.uint8Array({ maxLength: 1_100 }), fc.string());
+  fc.assert(
+    fc.property(message, fc.nat(64), fc.nat(1_300), (message, at, size) => {
+      const space = new Uint8Array(size).fill(0xee);
+      const end = wire.encodeInto!(message, space, at);
+      const outside = (from: number, to: number) => space.subarray(from, to).every((byte) => byte === 0xee);
+      if (end < 0) return assert(outside(0, size), "refused, but written");
+      assertEquals(space.subarray(at, end), wire.encode(message) as Uint8Array);
+      assert(outside(0, at) && outside(end, size), "written past its place");
+    }),
+    { numRuns: RUNS },
+  );
+});

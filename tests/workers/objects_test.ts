@@ -6,6 +6,7 @@
 
 import { readFileSync } from "node:fs";
 import { assert, assertEquals, assertGreater, assertLess, assertStringIncludes } from "@std/assert";
+import { marked } from "../support/pages.ts";
 import { host } from "./host.ts";
 import type { Report } from "./objects_worker.ts";
 import { begin, failure, finish, inWorkerd, pass, server, tell } from "./talk.ts";
@@ -124,6 +125,9 @@ inWorkerd("a connection of one request is of no use to the next, and that is tol
   assertStringIncludes(message ?? "", "belongs to another request");
 });
 
+/** What the names in an example stand for. */
+const ALIAS = { "@holdfast/holdfast/workers": "lib/transport/workers.ts", "@holdfast/holdfast": "mod.ts" };
+
 inWorkerd("the example in workers.ts holds one connection", async () => {
   const text = readFileSync(new URL("../../lib/transport/workers.ts", import.meta.url), "utf8");
   const [, example = ""] = /```ts ignore\n([\s\S]*?)```/.exec(text) ?? [];
@@ -137,20 +141,35 @@ export default {
     return Response.json(await (await link.fetch("http://link/", { method: "POST", body: line })).text());
   },
 };`,
-    {
-      objects: { LINK: "Link" },
-      bindings: { HOST: "127.0.0.1", PORT: String(port) },
-      alias: {
-        "@holdfast/holdfast/workers": "lib/transport/workers.ts",
-        "@holdfast/holdfast": "mod.ts",
-      },
-    },
+    { objects: { LINK: "Link" }, bindings: { HOST: "127.0.0.1", PORT: String(port) }, alias: ALIAS },
   );
   try {
     assertEquals(await link.ask<string>("/hello"), "HELLO");
     assertEquals(await link.ask<string>("/again"), "AGAIN");
   } finally {
     await link.stop();
+  }
+});
+
+inWorkerd("README's lines connect", async () => {
+  const [imports = "", statement = ""] = marked("README.md", "worker").split("\n\n");
+  const { port } = await server();
+  const worker = await host(
+    `${imports}
+export default {
+  async fetch(request: Request, { HOST: hostname, PORT: port }: any): Promise<Response> {
+    ${statement}
+    await connection.send(new URL(request.url).pathname.slice(1));
+    for await (const line of connection) return Response.json(line);
+    return Response.json(await connection.closed);
+  },
+};`,
+    { bindings: { HOST: "127.0.0.1", PORT: String(port) }, alias: ALIAS },
+  );
+  try {
+    assertEquals(await worker.ask<string>("/hello"), "HELLO");
+  } finally {
+    await worker.stop();
   }
 });
 

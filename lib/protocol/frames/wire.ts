@@ -15,8 +15,10 @@ import {
   MAX_TEXT_BYTES,
   MORE,
   NONCE_BYTES,
+  part,
   PREAMBLE,
   PROOF_BYTES,
+  putHeader,
   RANDOM_BYTES,
   TEXT,
   Type,
@@ -38,6 +40,8 @@ export interface FramesRules {
 
 type Message = Uint8Array | string;
 
+/** Longest message that is copied into memory which others share: for longer ones an array of their own costs little. */
+const MAX_SHORT = 1024;
 const encoder = /* @__PURE__ */ new TextEncoder();
 
 /** Longest payload of each type of frame, and the shortest, by its number. Type 0 is none. */
@@ -112,8 +116,8 @@ export class FramesWire implements Wire<Message> {
         this.#begin();
       }
       const end = Math.min(length, at + this.#size - this.#had);
-      if (this.#had === 0 && end - at === this.#size) this.#whole(chunk.subarray(at, end), events);
-      else this.#part(chunk.subarray(at, end), events);
+      if (this.#had === 0 && end - at === this.#size) this.#whole(part(chunk, at, end), events);
+      else this.#part(part(chunk, at, end), events);
       at = end;
       if (events.enough === true) return at;
     }
@@ -142,6 +146,17 @@ export class FramesWire implements Wire<Message> {
     const bytes = frame(Type.data, flags, length);
     bytes.set(payload, HEADER_BYTES);
     return bytes;
+  }
+
+  encodeInto(message: Message, space: Uint8Array, at: number): number {
+    if (!(message instanceof Uint8Array)) return -1;
+    const { length } = message, from = at + HEADER_BYTES, end = from + length;
+    if (length > MAX_SHORT || end > space.length || length > (this.#peer?.maxMessageBytes ?? Infinity)) {
+      return -1;
+    }
+    putHeader(space, at, Type.data, 0, length);
+    space.set(message, from);
+    return end;
   }
 
   greet(offer: Offer): Uint8Array {
