@@ -14,13 +14,7 @@ import type {
   ConnectionStats,
   OnMessage,
 } from "../connection.ts";
-import {
-  type CloseReason,
-  type ConnectionErrorCode,
-  type ConnectionFacts,
-  type ErrorOrigin,
-  type Farewell,
-} from "../errors.ts";
+import type { CloseReason, ConnectionErrorCode, ConnectionFacts, ErrorOrigin, Farewell } from "../errors.ts";
 import { ACCEPTED, Inbox, type InboxOwner } from "./inbox.ts";
 import { heartbeatOf } from "./heartbeat_handle.ts";
 import { failedLate } from "./late_failure.ts";

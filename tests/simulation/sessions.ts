@@ -13,10 +13,10 @@ import type { Lots } from "./lots.ts";
 import { Net } from "./net.ts";
 import type { Process } from "./process.ts";
 import { drawCut, drawSessionPace, drawSessionSide } from "./sessions_plan.ts";
-import { type Outcome, stopTheClocks } from "./simulate.ts";
+import { type Outcome, run } from "./simulate.ts";
 import { type Downfall, type SessionScene, Site } from "./sites.ts";
 import type { Talker } from "./talker.ts";
-import { World } from "./world.ts";
+import type { World } from "./world.ts";
 
 /** How long all may take to come back and to deliver what was sent, and then to end, in milliseconds of the run's time. */
 const CALM = 60_000;
@@ -25,17 +25,8 @@ const EVENING = 90_000;
 let runs = 0;
 
 /** Runs `seed`. The same seed always runs the same. */
-export async function simulateSessions(seed: number, tracing = false): Promise<Outcome> {
-  const world = new World(seed, tracing);
-  const restore = stopTheClocks(world);
-  try {
-    await play(world);
-  } catch (error) {
-    world.violated(`the run failed: ${error instanceof Error ? error.stack : error}`);
-  } finally {
-    restore();
-  }
-  return { seed, violation: world.violations[0], lines: world.trace.lines, hash: world.trace.hash };
+export function simulateSessions(seed: number, tracing = false): Promise<Outcome> {
+  return run(seed, tracing, play);
 }
 
 /** Who may be hit. */

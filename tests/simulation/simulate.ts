@@ -31,7 +31,16 @@ const EVENING = 120_000;
 let runs = 0;
 
 /** Runs `seed`. The same seed always runs the same. */
-export async function simulate(seed: number, tracing = false): Promise<Outcome> {
+export function simulate(seed: number, tracing = false): Promise<Outcome> {
+  return run(seed, tracing, play);
+}
+
+/** Runs `seed` as `play` has it, in a world of its own. */
+export async function run(
+  seed: number,
+  tracing: boolean,
+  play: (world: World) => Promise<void>,
+): Promise<Outcome> {
   const world = new World(seed, tracing);
   const restore = stopTheClocks(world);
   try {
@@ -133,7 +142,7 @@ async function goHome(scene: Scene, residents: readonly Resident[]): Promise<voi
 }
 
 /** No part of a run may ask the machine for time or chance. Returns what puts them back. */
-export function stopTheClocks(world: World): () => void {
+function stopTheClocks(world: World): () => void {
   const { now } = Date;
   const { random } = Math;
   // Runs end many connections, and nobody reads where: a stack costs more than all the rest of an end.
