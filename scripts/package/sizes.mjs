@@ -15,7 +15,7 @@ import { gzipSync } from "node:zlib";
  * A bound goes down whenever the size does.
  */
 const LIMITS = {
-  root: { bound: 34_000, goal: 16_000 },
+  root: { bound: 35_000, goal: 16_000 },
   server: { bound: 36_000, goal: 9_000 },
   workers: { bound: 5_200 },
 };

@@ -152,19 +152,20 @@ export default {
 });
 
 inWorkerd("README's lines connect", async () => {
-  const [imports = "", statement = ""] = marked("README.md", "worker").split("\n\n");
   const { port } = await server();
+  const code = marked("README.md", "worker").replace("8888", String(port));
+  const [imports = "", statements = ""] = code.split("\n\n");
   const worker = await host(
     `${imports}
 export default {
-  async fetch(request: Request, { HOST: hostname, PORT: port }: any): Promise<Response> {
-    ${statement}
+  async fetch(request: Request): Promise<Response> {
+    ${statements}
     await connection.send(new URL(request.url).pathname.slice(1));
     for await (const line of connection) return Response.json(line);
     return Response.json(await connection.closed);
   },
 };`,
-    { bindings: { HOST: "127.0.0.1", PORT: String(port) }, alias: ALIAS },
+    { alias: ALIAS },
   );
   try {
     assertEquals(await worker.ask<string>("/hello"), "HELLO");
