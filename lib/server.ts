@@ -4,7 +4,7 @@
  * @module
  */
 
-import { count, duration } from "./checked.ts";
+import { count, delay, duration } from "./checked.ts";
 import { type ConnectionPolicy, connectionPolicy } from "./connection/policy.ts";
 import type { Connection } from "./connection.ts";
 import type { CloseReason, ConnectionError } from "./errors.ts";
@@ -173,21 +173,15 @@ class LiveServer<In, Out> implements Server<In, Out>, ConnectionKeeper<In, Out>,
   }
 
   async drain(options: DrainOptions = {}): Promise<void> {
+    const { clock, wheel } = this.#policy, { to } = options;
     const timeout = duration("drain", "timeout", options.timeout ?? this.#drainTimeout);
-    this.#stop();
-    const { clock, wheel } = this.#policy;
     // As Phoenix, which says goodbye to 10 000 in 2 s.
-    const { spread = Math.min(timeout / 4, this.#connections.size * 0.2) } = options;
-    if (!(spread >= 0 && spread < Infinity)) {
-      throw new RangeError(`Cannot drain as "spread" must be >= 0 and finite: current value is ${spread}`);
-    }
-    const { retryAfter = 0, to } = options;
-    if (!(retryAfter >= 0 && retryAfter < Infinity)) {
-      throw new RangeError(
-        `Cannot drain as "retryAfter" must be >= 0 and finite: current value is ${retryAfter}`,
-      );
-    }
+    const most = Math.min(timeout / 4, this.#connections.size * 0.2);
+    const spread = delay("drain", "spread", options.spread ?? most);
+    const retryAfter = delay("drain", "retryAfter", options.retryAfter ?? 0);
     const notice = { within: timeout, retryAfter, to: to === undefined ? "" : placeFor("drain", to) };
+    // Only now: a mistake in the options leaves the server as it was.
+    this.#stop();
     for (const connection of this.#connections) {
       if (!connection.carries) connection.leave(clock.random() * spread, notice);
     }

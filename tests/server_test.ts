@@ -135,6 +135,20 @@ test("drain() accepts no more, answers what comes, says goodbye, and leaves no t
   assertEquals(clock.pending, 0);
 });
 
+test("drain() with an option that is wrong leaves the server as it was", async () => {
+  const { transport, server } = await started(echo);
+  const wrong: [object, string][] = [
+    [{ timeout: 0 }, `"timeout" must be > 0: current value is 0`],
+    [{ spread: -1 }, `"spread" must be >= 0 and finite: current value is -1`],
+    [{ spread: "1" }, `"spread" must be >= 0 and finite: current value is 1`],
+    [{ retryAfter: Infinity }, `"retryAfter" must be >= 0 and finite: current value is Infinity`],
+  ];
+  for (const [options, rule] of wrong) await assertRejects(() => server.drain(options), RangeError, rule);
+  const socket = transport.call();
+  socket.receive("a");
+  assertEquals([socket.sent, socket.aborted], [["a"], false]);
+});
+
 test("drain() aborts what is left at its deadline", async () => {
   const { transport, clock, server } = await started(echo, { drainTimeout: 1_000 });
   const socket = transport.call();

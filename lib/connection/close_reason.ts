@@ -4,6 +4,7 @@
  * @module
  */
 
+import { delay } from "../checked.ts";
 import {
   type CloseReason,
   ConnectionError,
@@ -51,12 +52,7 @@ export function farewellOf(
   if (code !== 0 && !(Number.isInteger(code) && code >= first && code <= last)) {
     throw new RangeError(`Cannot close as "code" must be 0 or ${first} to ${last}: current value is ${code}`);
   }
-  if (!(retryAfter >= 0 && retryAfter < Infinity)) {
-    throw new RangeError(
-      `Cannot close as "retryAfter" must be >= 0 and finite: current value is ${retryAfter}`,
-    );
-  }
-  return { code, text, retryAfter };
+  return { code, text, retryAfter: delay("close", "retryAfter", retryAfter) };
 }
 
 /** What the end of a socket is called. */
