@@ -35,6 +35,11 @@ export class Loan {
   /** Makes a message the receiver's own, whatever becomes of the chunk it came in. */
   own<T>(message: T): T {
     if (!(message instanceof Uint8Array)) return message;
+    // The chunk itself is kept without asking for its buffer, which JavaScriptCore makes when it is first asked for.
+    if (message === this.#chunk) {
+      this.#kept = true;
+      return message;
+    }
     const { buffer } = message;
     if (buffer === this.#chunk?.buffer && message.length * MOST_MEMORY >= buffer.byteLength) {
       this.#kept = true;

@@ -23,6 +23,13 @@ test("Loan keeps a message in its chunk while that takes at most 64 times its me
   }
 });
 
+test("Loan keeps a whole chunk that is a message, whatever it lies in", () => {
+  const loan = new Loan(), lent = chunk(1, 65_536);
+  loan.begin(lent);
+  assertStrictEquals(loan.own(lent), lent);
+  assertEquals(loan.end(), true);
+});
+
 test("Loan copies what does not lie in the chunk, and leaves text alone", () => {
   const loan = new Loan(), token = Uint8Array.of(1, 2, 3);
   loan.begin(chunk(100));
