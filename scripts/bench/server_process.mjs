@@ -5,12 +5,12 @@
  */
 
 import { spawn } from "node:child_process";
-import { connect, createServer } from "node:net";
 import { performance } from "node:perf_hooks";
 import process from "node:process";
 
 import { root } from "../test/tools.mjs";
 import { onCore } from "./machine.mjs";
+import { answers, freePort, pause } from "./port.mjs";
 
 /** How long a server may take to listen, in milliseconds. */
 const PATIENCE = 15_000;
@@ -26,31 +26,6 @@ for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM"])) {
     process.exit(130);
   });
 }
-
-/** A port that nobody listens on now. @returns {Promise<number>} */
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
-      server.close(() => resolve(port));
-    });
-    server.on("error", reject);
-  });
-}
-
-/** @param {number} port @returns {Promise<boolean>} */
-function answers(port) {
-  return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.on("error", () => resolve(false));
-  });
-}
-
-/** @param {number} milliseconds @returns {Promise<void>} */
-export const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /**
  * Starts a server and waits until it listens. Its first argument, put in after the program's file, is the port.
