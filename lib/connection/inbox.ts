@@ -87,6 +87,11 @@ export class Inbox<In> implements AsyncIterator<In, undefined> {
     return this.#bytes;
   }
 
+  /** Bytes of all that wait but the newest message. */
+  get bytesButLast(): number {
+    return this.#bytes - (this.#sizes.at(-1) ?? 0);
+  }
+
   /** Whether a callback takes the messages. */
   get receiver(): Receiver<In> | undefined {
     return this.#receiver;

@@ -35,10 +35,11 @@ import { CloseCode } from "../protocol/close_codes.ts";
 import type { DrainNotice, Hello } from "../protocol/protocol.ts";
 import type { Address, TlsInfo } from "../transport/transport.ts";
 import { Acks, type AcksOwner } from "./acks.ts";
-import { CloseWait } from "./close_wait.ts";
 import { isTheEnd, type LastingOwner, type Session } from "./lasting_owner.ts";
 import { Link } from "./link.ts";
 import { encoded, Outbox, outgoing } from "./outbox.ts";
+import { Patience } from "./patience.ts";
+import { Receipts } from "./receipts.ts";
 import type { SessionRecord } from "./store.ts";
 import { nameOf } from "./ticket.ts";
 
@@ -65,12 +66,7 @@ export class LastingConnection<In, Out>
   #full = false;
   /** The link is not read. */
   #held = false;
-  /** Messages of the session that have come. */
-  #arrived = 0;
-  /** How many of them a link that is being made was told of. */
-  #offered: number | undefined;
-  /** Messages to come that have come already. */
-  #again = 0;
+  #receipts: Receipts = new Receipts();
   /** The link ends because it has lived long enough, and not because anybody is done. */
   #aged = false;
   /** The session has been given to another process. */
@@ -81,7 +77,10 @@ export class LastingConnection<In, Out>
   #finishing = false;
   /** The peer has said that it is done. */
   #peerDone = false;
-  readonly #closeWait: CloseWait;
+  /** With a peer that is to let us go. */
+  readonly #closeWait: Patience;
+  /** With a link that is not read while the application waits for what comes over it. */
+  readonly #standstill: Patience;
   #farewell: Farewell | undefined;
   #retryAfter = 0;
   #messagesSent = 0;
@@ -104,15 +103,19 @@ export class LastingConnection<In, Out>
     this.#keepsWhileAway = keepsWhileAway;
     this.#inbox = new Inbox(this, policy.maxInboundBytes);
     this.#room = new Room(policy.maxOutboundBytes);
-    this.#closeWait = new CloseWait(policy, () => this.end("close-timeout", "peer"));
+    const { closeTimeout, writeTimeout } = policy.watch;
+    this.#closeWait = new Patience(policy, closeTimeout, () => this.end("close-timeout", "peer"));
+    this.#standstill = new Patience(policy, writeTimeout, () => this.#breakStandstill());
   }
 
   /** Begins a session, or goes on with one that was at rest. */
   begin(session: Session, record?: SessionRecord): void {
     this.#session = session;
-    this.#arrived = record?.received ?? 0;
-    if (record !== undefined) this.#outbox = new Outbox(record.acknowledged, record.unacknowledged);
-    this.#acks = new Acks(this, this.#policy.clock, this.#policy.wheel, this.#arrived);
+    if (record !== undefined) {
+      this.#receipts = new Receipts(record.received);
+      this.#outbox = new Outbox(record.acknowledged, record.unacknowledged);
+    }
+    this.#acks = new Acks(this, this.#policy.clock, this.#policy.wheel, this.taken);
   }
 
   /** The session, if there is one. */
@@ -135,27 +138,26 @@ export class LastingConnection<In, Out>
     return this.#frozen;
   }
 
-  /**
-   * What the peer of a new link is told to have been received: what the application has taken. Until {@linkcode attach}
-   * or {@linkcode withdraw} nothing beyond that is acknowledged; what waits for the application, and what the old link
-   * still brings, is known to come once more. Were it told as received, and the application never took it, its loss would
-   * be told to nobody.
-   */
+  /** What the peer of a new link is told to have been received; {@linkcode attach} or {@linkcode withdraw} comes next. */
   offer(): number {
-    return this.#offered = this.taken;
+    return this.#receipts.offer(this.taken);
   }
 
   /** Nothing came of the last offer. */
   withdraw(): void {
     if (this.#state === "closed") return;
-    this.#offered = undefined;
+    this.#receipts.withdraw();
     this.#acks?.arrived();
   }
 
-  /** Whether the peer may say that it has received so many messages. */
-  couldHave(received: number): boolean {
+  /**
+   * Whether the peer may say that it has received so many messages: `early` if it has said before that there were more,
+   * `never` if there were not so many.
+   */
+  couldHave(received: number): "yes" | "early" | "never" {
     const { acknowledged, size } = this.#outbox;
-    return received >= acknowledged && received <= acknowledged + size;
+    if (received < acknowledged) return "early";
+    return received > acknowledged + size ? "never" : "yes";
   }
 
   /** Goes on with `live`, whose peer has `received` so many messages of the session. */
@@ -167,12 +169,10 @@ export class LastingConnection<In, Out>
       if (this.#session === undefined) this.#link.retire(old, this, this);
       else old.dismiss("superseded");
     }
-    const offered = this.#offered ?? this.taken;
-    this.#again = this.#arrived - offered;
-    this.#offered = undefined;
+    const known = this.#receipts.linked(this.taken);
     if (this.#session !== undefined) {
       this.#outbox.acknowledge(received);
-      this.#acks!.told(offered);
+      this.#acks!.told(known);
       this.#room.left(this.#outbox.bytes);
     }
     this.#regulate();
@@ -182,7 +182,7 @@ export class LastingConnection<In, Out>
       this.#room.left(live.bufferedAmount);
     }
     this.#owner.attached?.(this);
-    if (this.#again > 0) this.#acks?.tell();
+    if (this.#receipts.expectsAgain) this.#acks?.tell();
     if (this.#state === "away") this.#setState("open");
     else if (this.#state === "draining") live.leave(0);
     else if (this.#state === "closing") this.#part();
@@ -378,6 +378,7 @@ export class LastingConnection<In, Out>
     this.#link.abortRetired(cause);
     this.#acks?.end();
     this.#closeWait.end();
+    this.#standstill.end();
     this.#inbox.end(code === "closed" ? undefined : reason);
     this.#room.end(reason);
     this.#outcome.announce();
@@ -390,11 +391,7 @@ export class LastingConnection<In, Out>
   push(message: In, size: number): void {
     // What is thrown away does not count: the peer keeps it, and tells its sender.
     if (this.#frozen || this.#inbox.ended || this.#state === "closing" || this.#state === "closed") return;
-    if (this.#again > 0) {
-      this.#again--;
-      return;
-    }
-    this.#arrived++;
+    if (!this.#receipts.count()) return;
     this.#messagesReceived++;
     this.#inbox.push(message, size);
     this.#regulate();
@@ -499,7 +496,7 @@ export class LastingConnection<In, Out>
   // What the acks ask.
 
   get taken(): number {
-    return this.#arrived - this.#inbox.waiting;
+    return this.#receipts.taken(this.#inbox.waiting);
   }
 
   get waiting(): boolean {
@@ -507,7 +504,7 @@ export class LastingConnection<In, Out>
   }
 
   acknowledge(count: number): boolean {
-    if (!this.#link.up || this.#offered !== undefined) return false;
+    if (!this.#link.up || this.#receipts.offering) return false;
     this.#link.live.acknowledge(count);
     return true;
   }
@@ -515,15 +512,22 @@ export class LastingConnection<In, Out>
   /**
    * Stops reading while the application has no room. Not while it waits for room itself: what it waits for are
    * acknowledgements, which stand behind the messages that it has no room for, and neither end would move again. A peer
-   * with bounds like ours sends no more than those before it waits, too.
+   * with bounds like ours sends no more than those, and one message that goes beyond, before it waits too.
    */
   #regulate(): void {
     if (!this.#link.up || (!this.#full && !this.#held)) return;
     const { maxInboundBytes, maxOutboundBytes } = this.#policy;
-    const goesOn = this.#session !== undefined && this.#room.awaited &&
-      this.#inbox.bytes < maxInboundBytes + maxOutboundBytes;
-    this.#held = this.#full && !goesOn;
+    const waits = this.#session !== undefined && this.#room.awaited;
+    this.#held = this.#full && !(waits && this.#inbox.bytesButLast < maxInboundBytes + maxOutboundBytes);
     this.#link.live.full(this.#held);
+    if (this.#held && waits) this.#standstill.begin(this.#outbox.acknowledged);
+    else this.#standstill.end();
+  }
+
+  /** The peer's bounds are wider than ours. What it acknowledges is in the hello of the next link. */
+  #breakStandstill(): void {
+    this.#standstill.end();
+    if (this.#link.up && this.#held) this.#link.live.dismiss("write-stalled");
   }
 
   #isOver(reason: CloseReason): boolean {
@@ -547,7 +551,7 @@ export class LastingConnection<In, Out>
 
   /** Throws away what waits for the application: it never took it, so the peer must not be told that it has. */
   #discard(): void {
-    this.#arrived -= this.#inbox.waiting;
+    this.#receipts.discard(this.#inbox.waiting);
     this.#inbox.clear();
   }
 
@@ -583,7 +587,7 @@ export class LastingConnection<In, Out>
       await this.#owner.handOver?.({
         id: nameOf(ticket),
         secret: ticket.secret,
-        received: this.#arrived,
+        received: this.taken,
         acknowledged: this.#outbox.acknowledged,
         unacknowledged: this.#outbox.messages,
       });

@@ -227,9 +227,9 @@ export class Redial<In, Out> implements LastingOwner<In, Out> {
       // First: with our end whatever is being dialled is dropped, without a word.
       live.dismiss("closed");
       known.end("session-lost", "peer");
-    } else if (known.couldHave(session.received)) this.#attach(live, known, session.received);
+    } else if (known.couldHave(session.received) === "yes") this.#attach(live, known, session.received);
     else {
-      const cause = new ProtocolError(`${session.received} messages were received, which were not sent`);
+      const cause = new ProtocolError(`${session.received} messages were received, which cannot be`);
       live.dismiss("protocol-error", cause);
       known.end("session-lost", "peer", cause);
     }

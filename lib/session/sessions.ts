@@ -141,7 +141,10 @@ export class Sessions<In, Out> {
     if (session === undefined || known!.done || !sameSecret(session.ticket.secret, secret)) {
       return this.#begin(live);
     }
-    if (!known!.couldHave(offer.received)) {
+    const could = known!.couldHave(offer.received);
+    // Its hello was long on the way, and somebody has come with the ticket since.
+    if (could === "early") return live.dismiss("superseded");
+    if (could === "never") {
       return live.dismiss(
         "protocol-error",
         new ProtocolError(`${offer.received} messages were received, which were not sent`),

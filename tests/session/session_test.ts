@@ -226,14 +226,14 @@ test("Who has the ticket takes the session over; the one before ends as supersed
   assertEquals(it.dials.length, 2);
 });
 
-test("A count of what was never sent, or less than was acknowledged before, is a protocol error", async () => {
-  for (const received of [3, 0]) {
+test("A count of what was never sent is a protocol error; of less than was acknowledged, a hello too late", async () => {
+  for (const [received, code] of [[3, 2], [0, 5]] as const) {
     const it = await sessionOf();
     void it.handled[0]!.send("a");
     void it.handled[0]!.send("b");
     await it.clock.run(100);
     const liar = await comeBack(it.world, ticketOf(it.connection), received);
-    assertEquals([liar.granted(), liar.seen], [undefined, ["close 2"]]);
+    assertEquals([liar.granted(), liar.seen], [undefined, [`close ${code}`]]);
     assertEquals(it.connection.state, "open");
   }
 });
@@ -299,6 +299,35 @@ test("A handler that is slow holds the acknowledgements back, and in the end sen
   }
   assertEquals(got.map((message) => (message as Uint8Array)[0]), Array.from({ length: 40 }, (_, i) => i));
   assertEquals([connection.state, connection.bufferedAmount], ["open", 0]);
+});
+
+/** The client's bound, and the sizes of its messages, in turn. */
+const BOUNDS: readonly (readonly [maxOutboundBytes: number, sizes: readonly number[]])[] = [
+  [1_000, [500]],
+  [1_000, [200, 90_000]],
+  [100_000, [500]],
+];
+
+test("A handler that waits for room never holds up the acknowledgement that makes it, whatever the bounds", async () => {
+  for (const [maxOutboundBytes, sizes] of BOUNDS) {
+    const it = await sessionOf({
+      server: { maxInboundBytes: 1_000, maxOutboundBytes: 1_000, writeTimeout: 2_000 },
+      client: { maxOutboundBytes, reconnect: { initial: 20, max: 50 } },
+      answer: (message, connection) => connection.send(new Uint8Array(400).fill((message as Uint8Array)[0]!)),
+    });
+    it.network.shape({ delay: 20 });
+    const sent = Array.from({ length: 60 }, (_, i) => i);
+    const sender = (async () => {
+      for (const i of sent) await it.connection.send(new Uint8Array(sizes[i % sizes.length]!).fill(i));
+      await it.connection.flush();
+    })();
+    await it.clock.run(200_000);
+    assertEquals(it.back.map((message) => (message as Uint8Array)[0]), sent);
+    assertEquals([it.connection.bufferedAmount, it.handled.length], [0, 1]);
+    // With bounds alike no link is broken for it.
+    if (maxOutboundBytes === 1_000) assertEquals(it.dials.length, 1);
+    await sender;
+  }
 });
 
 test("Counts go on over all links, and count each message once, however often it went", async () => {

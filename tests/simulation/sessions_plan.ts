@@ -33,10 +33,7 @@ export interface SessionPace {
   /** How long the store takes for what is asked of it; 0 for at once. */
   readonly storeDelay: number;
   readonly stored: boolean;
-  /**
-   * Bytes that may wait to be sent, at all ends alike: a peer that sends more than we would may find us out of room for it
-   * while we wait for its acknowledgement.
-   */
+  /** Bytes that may wait to be sent, at most ends. */
   readonly maxOutboundBytes: number;
   /** Some messages are longer than a frame. */
   readonly long: boolean;
@@ -59,9 +56,11 @@ export function drawSessionPace(lots: Lots): SessionPace {
 /** Draws the settings of one side. `fills` is where its random bytes come from. */
 export function drawSessionSide(
   lots: Lots,
-  { interval, length, storeDelay, long, maxOutboundBytes }: SessionPace,
+  { interval, length, storeDelay, long, maxOutboundBytes: common }: SessionPace,
   fills: Lots,
 ): SessionSide {
+  // A peer that sends more than we would may find us out of room for it while we wait for its acknowledgement.
+  const maxOutboundBytes = fills.chance(0.2) ? fills.scale(1_000, 400_000) : common;
   const pieceBytes = lots.scale(1_024, 65_535);
   const closeTimeout = lots.scale(300, 5_000);
   // A connection that never lives as long as a message takes delivers none.

@@ -13,7 +13,7 @@ import { simulateSessions } from "./sessions.ts";
 
 /** Seed, and what went wrong. */
 const REGRESSIONS: readonly (readonly [seed: number, what: string])[] = [
-  [33, "what the old link brought while a new one was dialled came once more, and was taken twice"],
+  [1_856, "what the old link brought while a new one was dialled came once more, and was taken twice"],
   [569, "what waited for an application that never took it was told to the peer as received"],
   [421, "what was thrown away at a close was acknowledged"],
   [515, "a hello that came late took the session over, and the client believed it was somebody else's"],
@@ -26,6 +26,8 @@ const REGRESSIONS: readonly (readonly [seed: number, what: string])[] = [
   [7_680, "a connection that closed while another link was dialled ended as superseded"],
   [705_491, "a handler that waited for room held up a drain whose client had been sent elsewhere"],
   [411, "a drain whose link was lost never found its quiet moment on the next"],
+  [660_825_805, "a message longer than all room held up the acknowledgement that its reader waited for"],
+  [218_934, "a hello that was long on the way ended its sender with a protocol error, not as superseded"],
 ];
 
 for (const [seed, what] of REGRESSIONS) {
@@ -39,7 +41,7 @@ for (const [seed, what] of REGRESSIONS) {
  * the new ones from `npm run simulate -- --world sessions --seed N`, after a look at the trace.
  */
 const TRACES: readonly (readonly [seed: number, hash: string])[] = [
-  [33, "dd30533a"],
+  [33, "6d177dac"],
   [515, "09fd6afe"],
 ];
 

@@ -1,13 +1,13 @@
 import { test } from "node:test";
 import { assertEquals } from "@std/assert";
-import { CloseWait } from "../../lib/session/close_wait.ts";
+import { Patience } from "../../lib/session/patience.ts";
 import { FakeClock } from "../../lib/testing/fake_clock.ts";
 import { Wheel } from "../../lib/time/wheel.ts";
 
-function waiting(closeTimeout = 1_000) {
+function waiting(timeout = 1_000) {
   const clock = new FakeClock(), wheel = new Wheel(clock);
   const late: number[] = [];
-  const wait = new CloseWait({ clock, wheel, watch: { closeTimeout } }, () => late.push(clock.now()));
+  const wait = new Patience({ clock, wheel }, timeout, () => late.push(clock.now()));
   return { clock, wheel, wait, late };
 }
 
@@ -50,6 +50,18 @@ test("end() leaves nothing on the wheel, and may come twice or without a beginni
   assertEquals([wheel.size, clock.pending], [0, 0]);
   clock.advance(10_000);
   assertEquals(late, []);
+});
+
+test("After end() the same progress is waited for anew", () => {
+  const { clock, wait, late } = waiting();
+  wait.begin(3);
+  clock.advance(900);
+  wait.end();
+  wait.begin(3);
+  clock.advance(999);
+  assertEquals(late, []);
+  clock.advance(1);
+  assertEquals(late, [1_900]);
 });
 
 test("A timeout of Infinity waits for ever", () => {

@@ -1,5 +1,5 @@
 /**
- * How long an orderly end may take while the peer makes no progress.
+ * How long something may take while nothing of it moves.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { Clock } from "../time/clock.ts";
 import type { Due, Wheel } from "../time/wheel.ts";
 
 /** Ends what does not end by itself. */
-export class CloseWait implements Due {
+export class Patience implements Due {
   readonly #clock: Clock;
   readonly #wheel: Wheel;
   readonly #timeout: number;
@@ -16,14 +16,14 @@ export class CloseWait implements Due {
   #entry = -1;
   #progress = -1;
 
-  /** @param late Called when there has been no progress for too long. */
-  constructor(
-    { clock, wheel, watch }: { clock: Clock; wheel: Wheel; watch: { closeTimeout: number } },
-    late: () => void,
-  ) {
+  /**
+   * @param timeout How long there may be no progress, in milliseconds.
+   * @param late Called when there has been none for that long.
+   */
+  constructor({ clock, wheel }: { clock: Clock; wheel: Wheel }, timeout: number, late: () => void) {
     this.#clock = clock;
     this.#wheel = wheel;
-    this.#timeout = watch.closeTimeout;
+    this.#timeout = timeout;
     this.#late = late;
   }
 
@@ -39,7 +39,7 @@ export class CloseWait implements Due {
   /** Waits no more. */
   end(): void {
     if (this.#entry >= 0) this.#wheel.remove(this.#entry);
-    this.#entry = -1;
+    this.#entry = this.#progress = -1;
   }
 
   due(): number {
