@@ -128,7 +128,8 @@ export interface Connection<In = Uint8Array, Out = In> extends AsyncIterable<In>
    * may go on until `maxOutboundBytes` are buffered; the next message ends the connection with `write-overflow`, so
    * that a peer which does not read costs bounded memory.
    *
-   * Rejected with the close reason if the connection has ended; the rejection may be ignored.
+   * Rejected with the close reason if the connection has ended; the rejection may be ignored. While a session goes over to
+   * another process nobody waits: what is beyond `maxOutboundBytes` then is refused, and the session goes on.
    *
    * @throws {TypeError | RangeError} If the protocol cannot send this message.
    */

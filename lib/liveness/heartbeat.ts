@@ -130,8 +130,9 @@ export class Heartbeat {
     // One that is in question already gets no more time: whoever asks again and again would keep it for ever.
     if (this.suspect) return;
     this.#excuses = this.#quiet = 0;
-    // Later than the last byte, if only by a nanosecond: that one is no answer. See `answered`.
-    this.#askedAt = Math.max(now, this.heardAt + 1e-6);
+    // What has come in this very instant is no answer, and counts as come a nanosecond ago: what still comes in it is one.
+    if (this.heardAt >= now) this.heardAt = now - 1e-6;
+    this.#askedAt = now;
     this.#flushedAt = Infinity;
   }
 
@@ -175,7 +176,7 @@ export class Heartbeat {
     const { interval, sendEvery } = this.#policy;
     const sole = sendEvery === Infinity && this.#listening && !this.suspect;
     // The first silence may be shorter: see `#inbound`.
-    return sole && interval < Infinity && this.heardAt !== this.#openedAt ? interval : 0;
+    return sole && interval < Infinity && this.heardAt > this.#openedAt ? interval : 0;
   }
 
   /** Says what to do at `now`. A `"dead"` is not remembered: the caller may ask again to be sure. */
@@ -221,7 +222,7 @@ export class Heartbeat {
     if (!this.#listening) return Infinity;
     if (!this.suspect) {
       if (interval === Infinity) return Infinity;
-      const early = this.heardAt === this.#openedAt && !this.#beatsAsk ? interval * SPREAD * this.#phase : 0;
+      const early = this.heardAt <= this.#openedAt && !this.#beatsAsk ? interval * SPREAD * this.#phase : 0;
       return this.#spread(this.heardAt + interval - early, pause);
     }
     const due = this.#flushedAt + this.timeout, lost = lostSince(this.#flushedAt, pause);

@@ -224,7 +224,7 @@ export class Watch {
   // What the peer owes us it may have sent while we were away.
 
   #firstByteAt(pause: Pause | undefined): number {
-    if (this.heartbeat.heardAt !== this.#openedAt) return Infinity;
+    if (this.heartbeat.heardAt > this.#openedAt) return Infinity;
     return this.#openedAt + this.#policy.firstByteTimeout + lostSince(this.#openedAt, pause);
   }
 

@@ -24,6 +24,7 @@ import type { ConnectionPolicy } from "../connection/policy.ts";
 import { Room } from "../connection/room.ts";
 import {
   type CloseReason,
+  ConnectionError,
   type ConnectionErrorCode,
   type ErrorOrigin,
   type Farewell,
@@ -262,7 +263,8 @@ export class LastingConnection<In, Out>
     }
     if (!this.#link.up && !this.#keepsWhileAway) return this.#outcome.refuse(ELSEWHERE);
     if (this.#outbox.bytes > this.#policy.maxOutboundBytes) {
-      this.end("write-overflow", "local");
+      // A session that goes elsewhere is not lost for a message too many: its sender is told that this one does not.
+      if (!this.#frozen) this.end("write-overflow", "local");
       return this.#outcome.refuse(ELSEWHERE);
     }
     const kept = encoded(this.#link.live.encode(message));
@@ -488,6 +490,10 @@ export class LastingConnection<In, Out>
       const keeper = this.#keeper;
       const told = keeper?.handlerFailed && ((error: unknown) => keeper.handlerFailed!(error, this));
       return failedLate(error, this.#outcome.reason, told);
+    }
+    // Whoever gives up since no more is taken has done all there was to do.
+    if (this.#frozen && error instanceof ConnectionError && error.code === "closed") {
+      return void this.#handOver();
     }
     this.#inbox.clear();
     this.end("handler-failed", "local", error);

@@ -271,3 +271,16 @@ test("A peer in question gets no more time because it is asked again", () => {
   assertEquals(heartbeat.check(149), "wait");
   assertEquals(heartbeat.check(150), "dead");
 });
+
+test("A byte that comes in the very instant of a question on demand, after it, is an answer; one before it is none", () => {
+  for (const now of [0, 130]) {
+    const heartbeat = new Heartbeat(0, heartbeatPolicy({ interval: 100, timeout: 50 }), 0);
+    heartbeat.heardAt = now;
+    heartbeat.ask(now);
+    assertEquals(heartbeat.suspect, true);
+    heartbeat.heardAt = now;
+    assertEquals(heartbeat.suspect, false);
+    assertEquals(heartbeat.check(now + 99), "wait");
+    assertEquals(heartbeat.check(now + 100), "probe");
+  }
+});

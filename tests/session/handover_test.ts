@@ -82,6 +82,34 @@ test("drain() with a store waits for a handler at work, and hands over what it d
   assertEquals([it.got, second.got, it.back], [["1"], [], ["done 1"]]);
 });
 
+test("drain() with a store lets a handler at work send as much as may wait, refuses more, and loses nothing", async () => {
+  const given = world();
+  const store = memoryStore(given.clock);
+  let accepted = 0;
+  const it = await sessionOf({
+    world: given,
+    server: { resume: { store }, maxOutboundBytes: 1_000 },
+    answer: async (_, connection) => {
+      for (; accepted < 30; accepted++) await connection.send(new Uint8Array(100).fill(accepted));
+    },
+  });
+  it.network.cut("to-client");
+  void it.connection.send("go");
+  await it.clock.run(100);
+  it.network.reset();
+  it.network.heal();
+  const drained = it.server.drain();
+  await it.clock.until(drained, 5_000);
+  assertEquals([accepted, (await it.handled[0]!.closed).code], [10, "closed"]);
+  await serving(given, { resume: { store } });
+  await it.clock.run(10_000);
+  assertEquals(
+    it.back.map((message) => (message as Uint8Array)[0]),
+    Array.from({ length: accepted }, (_, i) => i),
+  );
+  assertEquals(it.connection.state, "open");
+});
+
 test("drain() without a store: session-lost is told, with what was not acknowledged", async () => {
   const given = world();
   const it = await sessionOf({ world: given });

@@ -25,6 +25,10 @@ const REGRESSIONS: readonly [seed: number, what: string][] = [
   [14_394, "idle-timeout for a peer that was not read"],
   [2_833, "frame-timeout for a peer that was not read"],
   [8_174, "a pong that nobody asked for counted as the last byte heard"],
+  [
+    5_002_739,
+    "what came in the instant of a probe on demand, and after it, was taken for what came before it",
+  ],
 ];
 
 for (const [seed, what] of REGRESSIONS) {

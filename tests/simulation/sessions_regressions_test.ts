@@ -28,6 +28,7 @@ const REGRESSIONS: readonly (readonly [seed: number, what: string])[] = [
   [411, "a drain whose link was lost never found its quiet moment on the next"],
   [660_825_805, "a message longer than all room held up the acknowledgement that its reader waited for"],
   [218_934, "a hello that was long on the way ended its sender with a protocol error, not as superseded"],
+  [5_015_753, "a careful sender filled the outbox of a session that was handed over, and so ended it"],
 ];
 
 for (const [seed, what] of REGRESSIONS) {

@@ -69,8 +69,6 @@ export class Witness {
   /** By when a probe was with the kernel, at the latest. */
   #askedBy = Infinity;
   #probed = false;
-  /** It was asked on demand at the very instant at which it was heard. */
-  #doubtful = false;
   /** When the kernel last took something while something waits. */
   #waitsSince = Infinity;
   #emptyAt: number;
@@ -131,8 +129,6 @@ export class Witness {
     this.check();
     const now = this.#now;
     this.#heardAt = this.#messageAt = now;
-    // What comes in the very instant in which we asked on demand may be no answer to that.
-    this.#doubtful = this.#probed && this.#pings.includes(now);
     this.#pings = [];
     this.#askedBy = Infinity;
     this.#probed = false;
@@ -387,14 +383,10 @@ export class Witness {
         if (this.#peerEnded) this.#violated("gave up for its silence a peer that has finished");
         // The second of two pongs in a row may be one that was sent twice, which is no sign of life.
         const heard = Math.min(this.#heardAt, facts!.lastHeardAt);
-        const from = this.#doubtful
-          ? heard
-          : this.#probed
-          ? this.#pings[0]!
-          : heard + interval * (1 - SPREAD);
+        const from = this.#probed ? this.#pings[0]! : heard + interval * (1 - SPREAD);
         // One that has finished cannot ask any more. Only a peer that owes no answer is judged then, by what it owes.
         const mayNotAsk = this.#rules.ping === undefined || this.#socket.finished;
-        const asked = this.#doubtful ? from : this.#pings[0] ?? (mayNotAsk ? from : now);
+        const asked = this.#pings[0] ?? (mayNotAsk ? from : now);
         if (!forges && now < Math.max(from, this.#rules.steady ? from : asked) + timeout - EPSILON) {
           this.#violated(
             `gave up too soon: heard at ${this.#heardAt} (${
