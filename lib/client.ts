@@ -10,7 +10,7 @@ import type { CloseReason } from "./errors.ts";
 import { type IntervalRange, intervalRange, IntervalSearch } from "./liveness/interval.ts";
 import { LiveConnection } from "./connection/live_connection.ts";
 import type { ReconnectOptions } from "./session/reconnect_options.ts";
-import { Redial } from "./session/redial.ts";
+import { REDIAL } from "./session/on_demand.ts";
 import { systemClock } from "./time/clock.ts";
 import { detectTransport } from "./transport/detect.ts";
 import { stayAwake, stopStayingAwake } from "./transport/stay_awake.ts";
@@ -82,6 +82,7 @@ export async function connect<In = Uint8Array, Out = Uint8Array | string>(
     transport.connect(target, { signal, timeout, tcpNoDelay, tcpKeepAlive, tls });
   const { reconnect = resume } = options;
   if (reconnect === false) return connectOnce(targets, policy, dial, signal);
+  const { Redial } = await REDIAL.get();
   const setup = { targets, policy, options: reconnect === true ? {} : reconnect, resume, signal, dial };
   return new Redial({ ...setup, ...(policy.clock === systemClock && { hold }) }).open();
 }

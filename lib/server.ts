@@ -17,12 +17,14 @@ import type { ConnectionHandler, DrainOptions, Server } from "./server/contract.
 import { Entrance, type EntranceOwner } from "./server/entrance.ts";
 import { MemoryBudget } from "./server/memory_budget.ts";
 import { type ServeOptions, targetOf } from "./server/options.ts";
-import { type GateOwner, ProxyGate } from "./server/proxy_gate.ts";
+import { PROXY_GATE } from "./server/on_demand.ts";
+import type { GateOwner, ProxyGate } from "./server/proxy_gate.ts";
 import { type Refusal, type ServerStats, Tally } from "./server/stats.ts";
 import type { Hello } from "./protocol/protocol.ts";
 import type { LastingConnection } from "./session/lasting_connection.ts";
+import { SESSIONS } from "./session/on_demand.ts";
 import { placeFor } from "./session/place.ts";
-import { Sessions } from "./session/sessions.ts";
+import type { Sessions } from "./session/sessions.ts";
 import { TurnedAway } from "./server/turned_away.ts";
 import { descriptorLimit } from "./transport/descriptor_limit.ts";
 import { detectTransport } from "./transport/detect.ts";
@@ -61,9 +63,19 @@ export async function serve<In = Uint8Array, Out = Uint8Array | string>(
   options: ServeOptions<In, Out>,
   handler: ConnectionHandler<In, Out>,
 ): Promise<Server<In, Out>> {
-  const server = new LiveServer(options, handler);
+  const { proxyProtocol, resume = false } = options;
+  const server = new LiveServer(options, handler, {
+    ProxyGate: proxyProtocol && (await PROXY_GATE.get()).ProxyGate,
+    Sessions: resume === false ? undefined : (await SESSIONS.get()).Sessions,
+  });
   await server.listen(options);
   return server;
+}
+
+/** Parts of a server that are loaded only where they are asked for. */
+interface Parts {
+  readonly ProxyGate: typeof ProxyGate | undefined;
+  readonly Sessions: typeof Sessions | undefined;
 }
 
 class LiveServer<In, Out> implements Server<In, Out>, ConnectionKeeper<In, Out>, EntranceOwner, GateOwner {
@@ -89,7 +101,11 @@ class LiveServer<In, Out> implements Server<In, Out>, ConnectionKeeper<In, Out>,
   readonly closed: Promise<void>;
   #resolveClosed!: () => void;
 
-  constructor(options: ServeOptions<In, Out>, handler: ConnectionHandler<In, Out>) {
+  constructor(
+    options: ServeOptions<In, Out>,
+    handler: ConnectionHandler<In, Out>,
+    { ProxyGate, Sessions }: Parts,
+  ) {
     if (typeof handler !== "function") {
       throw new TypeError(`Cannot serve as "handler" must be a function: current value is ${handler}`);
     }
@@ -100,13 +116,13 @@ class LiveServer<In, Out> implements Server<In, Out>, ConnectionKeeper<In, Out>,
       { maxConnections, places: placesWithin(descriptorLimit()), maxConnectionsPerAddress, acceptRate },
       policy.clock.now(),
     );
-    if (proxyProtocol !== undefined) this.#gate = new ProxyGate(proxyProtocol, policy, this);
+    if (proxyProtocol !== undefined) this.#gate = new ProxyGate!(proxyProtocol, policy, this);
     this.#turnedAway = new TurnedAway(policy);
     const { resume = false } = options;
     if (resume !== false) {
       const handle = (connection: LastingConnection<In, Out>) => this.#handle(connection)?.();
       const emptied = () => this.#stopped && this.#checkClosed();
-      this.#sessions = new Sessions(policy, this, handle, emptied, resume === true ? {} : resume);
+      this.#sessions = new Sessions!(policy, this, handle, emptied, resume === true ? {} : resume);
     }
     const budget = count("serve", "maxBufferedBytes", options.maxBufferedBytes ?? Infinity);
     if (budget < Infinity) this.#budget = new MemoryBudget(budget, this.#connections, policy);

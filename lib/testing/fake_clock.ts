@@ -5,6 +5,7 @@
  */
 
 import { type Clock, systemClock, type WakeUp } from "../time/clock.ts";
+import { preload } from "./preload.ts";
 
 interface Pending {
   readonly at: number;
@@ -49,6 +50,7 @@ export class FakeClock implements Clock {
   constructor(now = 0, random: () => number = () => 0) {
     this.#now = now;
     this.#random = random;
+    preload();
   }
 
   /** The instant that it shows, in milliseconds. */

@@ -32,13 +32,11 @@ import type fs from "node:fs";
 import type net from "node:net";
 import { BunDescriptors } from "./bun_descriptors.ts";
 import { BunSocket, type RawHandlers, type RawSocket, throwLater } from "./bun_socket.ts";
-import { listenTls } from "./bun_tls.ts";
 import { listenerDied, listenFailed, systemCodeOf } from "./failure.ts";
 import { watchListener } from "./listener_watch.ts";
-import { transport as node } from "./node.ts";
 import { checkConnect, checkListen } from "./options.ts";
 import { removeStalePath, type SocketFiles } from "./stale_path.ts";
-import { listenTls as overPlain } from "./tls_listener.ts";
+import { NODE_TLS } from "./tls_capabilities.ts";
 import type {
   Address,
   Capabilities,
@@ -94,20 +92,23 @@ class BunTransport implements Transport {
     backlog: false,
     reset: true,
     unix: true,
-    tls: node.capabilities.tls,
+    tls: NODE_TLS,
   };
 
   async connect(target: Target, options: ConnectOptions = {}): Promise<Socket> {
     checkConnect(this, target, options);
-    return await node.connect(target, options);
+    return await (await import("./node.ts")).transport.connect(target, options);
   }
 
   async listen(target: Target, options: ListenOptions): Promise<Listener> {
     checkListen(this, target, options);
     if (options.beforeTls !== undefined) {
-      return await overPlain(options, (plain) => this.listen(target, plain));
+      const { listenTls } = await import("./tls_listener.ts");
+      return await listenTls(options, (plain) => this.listen(target, plain));
     }
-    if (options.tls !== undefined) return await listenTls(this, target, options);
+    if (options.tls !== undefined) {
+      return await (await import("./bun_tls.ts")).listenTls(this, target, options);
+    }
     try {
       const bound = await lookUp(target);
       try {

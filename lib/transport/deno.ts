@@ -27,13 +27,11 @@
  */
 
 import { type DenoAddr, type DenoConn, DenoSocket, toAddress } from "./deno_socket.ts";
-import { DENO_TLS, secureClient } from "./deno_tls.ts";
 import { dial } from "./dial.ts";
 import { listenerDied, listenFailed, systemCodeOf } from "./failure.ts";
 import { checkConnect, checkListen } from "./options.ts";
 import { removeStalePath, type SocketFiles } from "./stale_path.ts";
-import { tlsClient } from "./tls_engine.ts";
-import { listenTls } from "./tls_listener.ts";
+import { DENO_TLS } from "./tls_capabilities.ts";
 import type {
   Address,
   Capabilities,
@@ -98,20 +96,24 @@ class DenoTransport implements Transport {
 
   async connect(target: Target, options: ConnectOptions = {}): Promise<Socket> {
     checkConnect(this, target, options);
-    const tls = options.tls && tlsClient(options.tls);
+    const tls = options.tls && await loadTls();
+    const client = options.tls && tls!.tlsClient(options.tls);
     return await dial(target, options, async (signal) => {
       const socket = this.open(await deno.connect({ ...toOptions(target), signal }), options);
       socket.keepAwake();
-      if (tls === undefined) return socket;
+      if (client === undefined) return socket;
       signal.addEventListener("abort", () => socket.abort());
       if (signal.aborted) socket.abort();
-      return await secureClient(socket, "path" in target ? "" : target.hostname, tls);
+      return await tls!.secureClient(socket, "path" in target ? "" : target.hostname, client);
     }, (late) => late.abort());
   }
 
   async listen(target: Target, options: ListenOptions): Promise<Listener> {
     checkListen(this, target, options);
-    if (options.tls !== undefined) return await listenTls(options, (plain) => this.listen(target, plain));
+    if (options.tls !== undefined) {
+      const { listenTls } = await loadTls();
+      return await listenTls(options, (plain) => this.listen(target, plain));
+    }
     try {
       try {
         return new DenoListener(this, bind(target, options), options);
@@ -229,6 +231,9 @@ class DenoListener implements Listener {
     if (!this.#accepting) this.#end();
   }
 }
+
+/** TLS is loaded where it is spoken. */
+const loadTls = () => import("./deno_tls.ts");
 
 /** Deno's side of the search for socket files that nobody listens on. */
 const files: SocketFiles = {

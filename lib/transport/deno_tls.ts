@@ -6,17 +6,10 @@
 
 import type { TlsClient } from "./tls_engine.ts";
 import { TlsSocket } from "./tls_socket.ts";
-import type { Socket, TlsCapabilities } from "./transport.ts";
+import type { Socket } from "./transport.ts";
 
-/** What it can do. */
-export const DENO_TLS: TlsCapabilities = {
-  clientCertificate: true,
-  serverNames: true,
-  replaceCertificate: true,
-  halfClose: true,
-  truncation: true,
-  plainFirst: true,
-};
+export { tlsClient } from "./tls_engine.ts";
+export { listenTls } from "./tls_listener.ts";
 
 /** Makes a handshake as a client over a connected `socket`, which leads to `hostname`. */
 export function secureClient(socket: Socket, hostname: string, client: TlsClient): Promise<Socket> {

@@ -29,10 +29,8 @@ import { dial } from "./dial.ts";
 import { listenNode } from "./node_listener.ts";
 import { localAddressOf, open, prepare, remoteAddressOf } from "./node_net.ts";
 import type { Ends } from "./node_socket.ts";
-import { drop, NODE_TLS, secureClient } from "./node_tls.ts";
 import { checkConnect, checkListen } from "./options.ts";
-import { tlsClient } from "./tls_engine.ts";
-import { listenTls } from "./tls_listener.ts";
+import { NODE_TLS } from "./tls_capabilities.ts";
 import type {
   Capabilities,
   ConnectOptions,
@@ -68,7 +66,8 @@ class NodeTransport implements Transport {
 
   async connect(target: Target, options: ConnectOptions = {}): Promise<Socket> {
     checkConnect(this, target, options);
-    const tls = options.tls && tlsClient(options.tls);
+    const tls = options.tls && await loadTls();
+    const client = options.tls && tls!.tlsClient(options.tls);
     const wrap = (raw: net.Socket, carrier: net.Socket, secured?: Partial<Ends>): Socket =>
       prepare(this, raw, options, {
         ...secured,
@@ -77,23 +76,28 @@ class NodeTransport implements Transport {
       });
     return await dial(target, options, async (signal) => {
       const raw = await open(target, signal);
-      if (tls === undefined) return wrap(raw, raw);
+      if (client === undefined) return wrap(raw, raw);
+      const { drop, secureClient } = tls!;
       signal.addEventListener("abort", () => drop(raw));
       if (signal.aborted) drop(raw);
       raw.setNoDelay(true);
       const hostname = "path" in target ? "" : target.hostname;
-      return await secureClient(raw, hostname, tls, (socket, secured) => wrap(socket, raw, secured));
+      return await secureClient(raw, hostname, client, (socket, secured) => wrap(socket, raw, secured));
     }, (late) => late.abort());
   }
 
   async listen(target: Target, options: ListenOptions): Promise<Listener> {
     checkListen(this, target, options);
     if (options.beforeTls !== undefined) {
+      const { listenTls } = await loadTls();
       return await listenTls(options, (plain) => this.listen(target, plain));
     }
     return await listenNode(this, target, options);
   }
 }
+
+/** TLS is loaded where it is spoken. */
+const loadTls = () => import("./node_tls.ts");
 
 /** TCP and Unix-domain sockets on Node. */
 export const transport: Transport = new NodeTransport();

@@ -8,11 +8,8 @@ import type net from "node:net";
 import { listenerDied, listenFailed, systemCodeOf } from "./failure.ts";
 import { watchListener } from "./listener_watch.ts";
 import { builtin, localAddressOf, open, prepare, remoteAddressOf, toNode } from "./node_net.ts";
-import type { Ends } from "./node_socket.ts";
-import { drop, secureServer } from "./node_tls.ts";
+import type { NodeHandshakes } from "./node_tls.ts";
 import { removeStalePath, type SocketFiles } from "./stale_path.ts";
-import { TlsAcceptor } from "./tls_acceptor.ts";
-import { TlsServer } from "./tls_engine.ts";
 import type { Address, Listener, ListenOptions, Target, Transport } from "./transport.ts";
 
 /** What `accept` reports when there is nothing left to accept from. */
@@ -25,7 +22,7 @@ export async function listenNode(
   options: ListenOptions,
   admit: (raw: net.Socket) => boolean = () => true,
 ): Promise<Listener> {
-  const tls = options.tls && new TlsServer(options.tls);
+  const handshakes = options.tls && new (await import("./node_tls.ts")).NodeHandshakes(options);
   const server = builtin().net.createServer({ allowHalfOpen: true, pauseOnConnect: true });
   try {
     try {
@@ -38,7 +35,7 @@ export async function listenNode(
   } catch (error) {
     throw listenFailed(target, error);
   }
-  return new NodeListener(transport, server, target, options, admit, tls);
+  return new NodeListener(transport, server, target, options, admit, handshakes);
 }
 
 /** A bound `net.Server`. */
@@ -50,8 +47,7 @@ class NodeListener implements Listener {
   /** What every accepted socket has as its local address; `undefined` if it is to be asked. */
   readonly #local: Address | undefined;
   readonly #admit: (raw: net.Socket) => boolean;
-  readonly #handshakes: TlsAcceptor | undefined;
-  readonly #tls: TlsServer | undefined;
+  readonly #handshakes: NodeHandshakes | undefined;
   readonly #unwatch: () => void;
   readonly replaceCertificate?: NonNullable<Listener["replaceCertificate"]>;
   #open = true;
@@ -62,13 +58,12 @@ class NodeListener implements Listener {
     target: Target,
     options: ListenOptions,
     admit: (raw: net.Socket) => boolean,
-    tls: TlsServer | undefined,
+    handshakes: NodeHandshakes | undefined,
   ) {
     this.#admit = admit;
-    this.#tls = tls;
-    if (tls !== undefined) {
-      this.#handshakes = new TlsAcceptor(options);
-      this.replaceCertificate = (identity) => tls.replace(identity);
+    this.#handshakes = handshakes;
+    if (handshakes !== undefined) {
+      this.replaceCertificate = (identity) => handshakes.replaceCertificate(identity);
     }
     this.#transport = transport;
     this.#server = server;
@@ -111,29 +106,21 @@ class NodeListener implements Listener {
     if (!this.#open || !this.#admit(raw)) return void raw.destroy();
     const localAddress = this.#local ?? localAddressOf(raw);
     const remoteAddress = "path" in localAddress ? { path: "" } : remoteAddressOf(raw);
-    if (this.#tls !== undefined) return this.#secure(raw, { localAddress, remoteAddress }, this.#tls);
-    const socket = prepare(this.#transport, raw, this.#options, { localAddress, remoteAddress });
+    const ends = { localAddress, remoteAddress };
+    if (this.#handshakes !== undefined) {
+      return this.#handshakes.take(
+        raw,
+        remoteAddress,
+        (socket, secured) => prepare(this.#transport, socket, this.#options, { ...ends, ...secured }),
+      );
+    }
+    const socket = prepare(this.#transport, raw, this.#options, ends);
     try {
       accept(socket);
     } catch (error) {
       socket.abort();
       failed?.(error);
     }
-  }
-
-  #secure(raw: net.Socket, ends: Ends, server: TlsServer): void {
-    const place = this.#handshakes!.admit(ends.remoteAddress);
-    if (place === "none") return void raw.destroy();
-    raw.setNoDelay(true);
-    this.#handshakes!.take({
-      remoteAddress: ends.remoteAddress,
-      opened: secureServer(
-        raw,
-        server,
-        (socket, secured) => prepare(this.#transport, socket, this.#options, { ...ends, ...secured }),
-      ),
-      drop: () => drop(raw),
-    }, place);
   }
 
   #failed(error: Error): void {

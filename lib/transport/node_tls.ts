@@ -10,18 +10,12 @@
 import type net from "node:net";
 import type tls from "node:tls";
 import type { Ends } from "./node_socket.ts";
-import type { Session, Taker, TlsClient, TlsServer } from "./tls_engine.ts";
-import type { Socket, TlsCapabilities } from "./transport.ts";
+import { TlsAcceptor } from "./tls_acceptor.ts";
+import { type Session, type Taker, type TlsClient, TlsServer } from "./tls_engine.ts";
+import type { Address, ListenOptions, Socket, TlsIdentity } from "./transport.ts";
 
-/** What `node:tls` can do on Node and on Bun. */
-export const NODE_TLS: TlsCapabilities = {
-  clientCertificate: true,
-  serverNames: true,
-  replaceCertificate: true,
-  halfClose: true,
-  truncation: false,
-  plainFirst: true,
-};
+export { tlsClient } from "./tls_engine.ts";
+export { listenTls } from "./tls_listener.ts";
 
 /** Makes a socket of one whose handshake is over. `tls` is added to its ends. */
 export type Wrap = (raw: tls.TLSSocket, tls: Required<Pick<Ends, "carrier" | "tls">>) => Socket;
@@ -36,9 +30,35 @@ export function secureClient(
   return secure(carrier, wrap, (take) => client.open(carrier, hostname, take));
 }
 
-/** Makes a handshake as a server over an accepted `carrier`. */
-export function secureServer(carrier: net.Socket, server: TlsServer, wrap: Wrap): Promise<Socket> {
-  return secure(carrier, wrap, (take) => server.open(carrier, take));
+/** The TLS of one listener: its certificates, and the handshakes under way. */
+export class NodeHandshakes {
+  readonly #server: TlsServer;
+  readonly #acceptor: TlsAcceptor;
+
+  /** @throws {TypeError} If what `options.tls` has in PEM is no good. */
+  constructor(options: ListenOptions) {
+    this.#server = new TlsServer(options.tls!);
+    this.#acceptor = new TlsAcceptor(options);
+  }
+
+  /** Makes a handshake over an accepted `carrier`, if there is room for one; otherwise drops it. */
+  take(carrier: net.Socket, remoteAddress: Address, wrap: Wrap): void {
+    const place = this.#acceptor.admit(remoteAddress);
+    if (place === "none") return void carrier.destroy();
+    carrier.setNoDelay(true);
+    const opened = secure(carrier, wrap, (take) => this.#server.open(carrier, take));
+    this.#acceptor.take({ remoteAddress, opened, drop: () => drop(carrier) }, place);
+  }
+
+  /** See {@linkcode Listener.replaceCertificate}. */
+  replaceCertificate(identity: TlsIdentity): void {
+    this.#server.replace(identity);
+  }
+
+  /** Drops those under way. */
+  close(): void {
+    this.#acceptor.close();
+  }
 }
 
 async function secure(

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { preload } from "../../lib/testing/preload.ts";
 import type { Clock, WakeUp } from "../../lib/time/clock.ts";
 import { Lots } from "./lots.ts";
 import type { Process } from "./process.ts";
@@ -50,6 +51,7 @@ export class World {
   constructor(seed: number, tracing: boolean) {
     this.lots = new Lots(seed);
     this.trace = new Trace(tracing);
+    preload();
   }
 
   /** The clock of the network itself, which is never away. */
