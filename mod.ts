@@ -2,7 +2,7 @@
  * Connections that last: TCP, TLS and Unix-socket servers and clients with heartbeats, on Deno, Bun and Node.
  *
  * {@linkcode serve} and {@linkcode connect} are the front door; what they give is a {@linkcode Connection}. The wire format
- * is a protocol: {@linkcode raw}, {@linkcode lines}, {@linkcode frames}, {@linkcode json}, or one of your own.
+ * is a protocol: {@linkcode raw}, {@linkcode lines}, {@linkcode frames}, {@linkcode json}, or one of your own, as with {@linkcode packets}.
  *
  * @example A server that notices when a client is gone, and a client that comes back
  * ```ts
@@ -72,6 +72,7 @@ export {
 export { raw, type RawOptions } from "./lib/protocol/raw.ts";
 export { lines, type LinesOptions } from "./lib/protocol/lines.ts";
 export { frames, type FramesOptions } from "./lib/protocol/frames.ts";
+export { packets, type PacketsOptions, type PacketWire } from "./lib/protocol/packets.ts";
 export { json, type JsonOptions } from "./lib/protocol/json.ts";
 export type {
   DrainNotice,

@@ -43,10 +43,11 @@ const SECTIONS: Record<string, readonly (readonly [file: string, type: string, p
   lines: [["lib/protocol/lines.ts", "LinesOptions", ""]],
   frames: [["lib/protocol/frames.ts", "FramesOptions", ""]],
   json: [["lib/protocol/json.ts", "JsonOptions", ""]],
+  packets: [["lib/protocol/packets.ts", "PacketsOptions", ""]],
 };
 
 /** Sections of protocols. */
-const PROTOCOLS = ["raw", "lines", "frames", "json"];
+const PROTOCOLS = ["raw", "lines", "frames", "json", "packets"];
 
 /** Options of a transport that servers and clients hand on, under the names that they have there. */
 const HANDED_ON = ["ConnectOptions", "ListenOptions"];
