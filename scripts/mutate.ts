@@ -18,7 +18,7 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { CORE } from "./mutate/core.ts";
 import { DRIVERS } from "./mutate/drivers.ts";
-import type { Mutation } from "./mutate/mutation.ts";
+import { mistakeOf, type Mutation } from "./mutate/mutation.ts";
 import { run } from "./test/process.mjs";
 import { filesBelow, root, tools } from "./test/tools.mjs";
 
@@ -35,8 +35,10 @@ const NEEDED = ["lib", "tests", "mod.ts", "deno.json", "package.json", "tsconfig
 
 /** The fast tests: units, and connections over fake sockets. Those which look at texts or weigh memory are not among them. */
 const TESTS = filesBelow("tests", "_test.ts").filter((file) =>
-  /^tests\/(liveness\/|time\/|\w+$)/.test(file.replace(/\.ts$/, "")) &&
-  !/\b(readme|tidy|surface|docs|memory)_test/.test(file)
+  /^tests\/(connection\/|liveness\/|time\/|\w+$)/.test(file.replace(/\.ts$/, "")) &&
+  !/_(docs|memory|mutations|page|pages|readme|recipes|surface|table|tidy)_test/.test(
+    file.replace("tests/", "_"),
+  )
 );
 
 /** The one module that a copy runs: a process for each test file would take five times as long. */
@@ -86,13 +88,6 @@ class Copy {
   }
 }
 
-/** Why a mutation cannot be tried, if it cannot. */
-function mistakeOf({ file, from, to }: Mutation): string | undefined {
-  const found = readFileSync(join(root, file), "utf8").split(from).length - 1;
-  if (found !== 1) return `its text is found ${found} times in ${file}, and must be once`;
-  return from === to ? "it changes nothing" : undefined;
-}
-
 function report(outcomes: readonly Outcome[]): string {
   const rows = outcomes.map(({ mutation: { name, file }, killer, others }) => {
     const more = others === 0 ? "" : `, and ${others} more`;
@@ -117,7 +112,7 @@ const chosen = [...CORE, ...DRIVERS].filter(({ name, file }) =>
   only === undefined || `${name} ${file}`.includes(only)
 );
 const mistakes = chosen.flatMap((mutation) => {
-  const mistake = mistakeOf(mutation);
+  const mistake = mistakeOf(mutation, readFileSync(join(root, mutation.file), "utf8"));
   return mistake === undefined ? [] : [`"${mutation.name}" does not apply: ${mistake}`];
 });
 if (chosen.length === 0) mistakes.push(`no mutation is called "${only}"`);

@@ -4,10 +4,17 @@
  * @module
  */
 
+import { systemClock } from "../time/clock.ts";
 import type { EndSignal, Host } from "./host.ts";
 
 /** Exit codes of a process that died of a signal. */
 const CODES: Readonly<Record<EndSignal, number>> = { SIGINT: 130, SIGTERM: 143 };
+
+/**
+ * A terminal gives Ctrl-C to the whole group, and a launcher as bunx hands its own on: what comes within so many milliseconds of
+ * the first is no second one.
+ */
+const SAME = 200;
 
 /** What to do when signals come. */
 export interface Ending {
@@ -23,16 +30,18 @@ export async function untilCut(
   { begin, cut }: Ending,
   work: () => Promise<number>,
 ): Promise<number> {
-  let begun = false;
+  let begunAt = Infinity;
   let release = () => {};
   const cutShort = new Promise<number>((resolve) => {
     release = host.onSignal((signal) => {
-      if (begun) {
+      const now = systemClock.now();
+      if (begunAt === Infinity) {
+        begunAt = now;
+        begin(signal);
+      } else if (now - begunAt >= SAME) {
         cut(signal);
-        return resolve(CODES[signal]);
+        resolve(CODES[signal]);
       }
-      begun = true;
-      begin(signal);
     });
   });
   try {

@@ -419,8 +419,6 @@ export class Lifeline<In, Out>
     this.#intake.alive = true;
     if (this.#keyed) {
       this.watch.heartbeat.heardAt = now;
-      // It may have been asked in this very instant.
-      this.watch.heartbeat.answered();
       if (this.pulse.relieved()) this.#rearm();
     }
     if (this.watch.answered(now)) this.#rearm();

@@ -227,7 +227,6 @@ export class Pulse {
   #answered(now: number): void {
     const { askedAt, resolve } = this.#question!;
     this.#question = undefined;
-    this.#heartbeat.answered();
     resolve(now - askedAt);
   }
 }

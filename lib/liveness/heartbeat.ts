@@ -136,11 +136,6 @@ export class Heartbeat {
     this.#flushedAt = Infinity;
   }
 
-  /** Says that the probe of {@linkcode ask} was answered, though perhaps in the very instant in which it was sent. */
-  answered(): void {
-    this.#askedAt = -Infinity;
-  }
-
   /**
    * Says that the question is with the kernel: after `"probe"` once the probe is, after `"suspect"` once no beat
    * waits. The peer's time runs from here; until then only the write stall judges.

@@ -127,7 +127,7 @@ class BunTransport implements Transport {
 /** Accepts connections. */
 class BunListener implements Listener {
   readonly address: Address;
-  readonly #transport: BunTransport;
+  readonly #parent: BunTransport;
   readonly #options: ListenOptions;
   readonly #raw: RawListener;
   /** What every accepted socket has as its local address; `undefined` if it is to be asked. */
@@ -137,7 +137,7 @@ class BunListener implements Listener {
   #open = true;
 
   constructor(transport: BunTransport, target: Target, options: ListenOptions) {
-    this.#transport = transport;
+    this.#parent = transport;
     this.#options = options;
     this.#descriptors = new BunDescriptors(options.failed);
     this.#raw = bun.listen({
@@ -178,7 +178,7 @@ class BunListener implements Listener {
     if (!this.#open || !this.#descriptors.admits(raw.fd)) return raw.terminate();
     const { accept, failed, tcpNoDelay = true, tcpKeepAlive = false } = this.#options;
     const local = this.#local ?? { hostname: raw.localAddress ?? "", port: raw.localPort ?? 0 };
-    const socket = new BunSocket(this.#transport, raw, local);
+    const socket = new BunSocket(this.#parent, raw, local);
     if (!tcpNoDelay) socket.setNoDelay(false);
     if (tcpKeepAlive !== false) socket.setTcpKeepAlive(tcpKeepAlive);
     try {

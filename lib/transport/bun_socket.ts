@@ -56,7 +56,7 @@ export class BunSocket implements Socket {
   readonly localAddress: Address;
   readonly remoteAddress: Address;
   readonly #raw: RawSocket;
-  readonly #transport: Transport;
+  readonly #parent: Transport;
   #handler: SocketHandler | undefined = undefined;
   #queue: WriteQueue | undefined = undefined;
   /** What arrived while the socket was paused. */
@@ -72,7 +72,7 @@ export class BunSocket implements Socket {
 
   /** Takes over `raw`, in its `open` callback. */
   constructor(transport: Transport, raw: RawSocket, localAddress: Address) {
-    this.#transport = transport;
+    this.#parent = transport;
     this.#raw = raw;
     this.localAddress = localAddress;
     this.remoteAddress = "path" in localAddress
@@ -141,7 +141,7 @@ export class BunSocket implements Socket {
 
   setTcpKeepAlive(setting: TcpKeepAlive): void {
     const unix = "path" in this.localAddress;
-    checkTcpKeepAlive(this.#transport, setting, unix);
+    checkTcpKeepAlive(this.#parent, setting, unix);
     if (this.#gone || unix) return;
     if (typeof setting === "boolean") this.#raw.setKeepAlive(setting);
     else this.#raw.setKeepAlive(true, setting.initialDelay);

@@ -141,7 +141,7 @@ class DenoTransport implements Transport {
 /** Accepts one connection after the other. */
 class DenoListener implements Listener {
   readonly address: Address;
-  readonly #transport: DenoTransport;
+  readonly #parent: DenoTransport;
   readonly #acceptor: DenoAcceptor;
   readonly #options: ListenOptions;
   readonly #onAccepted: (conn: DenoConn) => void;
@@ -157,7 +157,7 @@ class DenoListener implements Listener {
 
   constructor(transport: DenoTransport, acceptor: DenoAcceptor, options: ListenOptions) {
     this.address = toAddress(acceptor.addr);
-    this.#transport = transport;
+    this.#parent = transport;
     this.#acceptor = acceptor;
     this.#options = options;
     this.#onAccepted = this.#accepted.bind(this);
@@ -195,7 +195,7 @@ class DenoListener implements Listener {
       return this.#end();
     }
     this.#pause = FIRST_PAUSE;
-    const socket = this.#transport.open(conn, this.#options);
+    const socket = this.#parent.open(conn, this.#options);
     this.#accept();
     try {
       this.#options.accept(socket);

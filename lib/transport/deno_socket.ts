@@ -69,7 +69,7 @@ let heldSockets: DenoSocket[] = [];
 /** One end of a TCP or Unix-domain connection. */
 export class DenoSocket implements Socket {
   readonly #conn: DenoConn;
-  readonly #transport: Transport;
+  readonly #parent: Transport;
   readonly #buffer = new ReadBuffer();
   readonly #onRead: (size: number | null) => void;
   readonly #onReadFailed: (error: unknown) => void;
@@ -111,7 +111,7 @@ export class DenoSocket implements Socket {
 
   constructor(conn: DenoConn, transport: Transport) {
     this.#conn = conn;
-    this.#transport = transport;
+    this.#parent = transport;
     this.#onRead = this.#read.bind(this);
     this.#onReadFailed = this.#readFailed.bind(this);
     this.#onWritten = this.#written.bind(this);
@@ -190,7 +190,7 @@ export class DenoSocket implements Socket {
   }
 
   setTcpKeepAlive(setting: TcpKeepAlive): void {
-    checkTcpKeepAlive(this.#transport, setting, this.#conn.setKeepAlive === undefined);
+    checkTcpKeepAlive(this.#parent, setting, this.#conn.setKeepAlive === undefined);
     if (this.#gone) return;
     try {
       this.#conn.setKeepAlive?.(setting !== false);

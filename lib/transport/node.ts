@@ -27,7 +27,7 @@
 import type net from "node:net";
 import { dial } from "./dial.ts";
 import { listenNode } from "./node_listener.ts";
-import { localAddressOf, open, prepare, remoteAddressOf } from "./node_net.ts";
+import { localAddressOf, openSocket, prepare, remoteAddressOf } from "./node_net.ts";
 import type { Ends } from "./node_socket.ts";
 import { checkConnect, checkListen } from "./options.ts";
 import { NODE_TLS } from "./tls_capabilities.ts";
@@ -75,7 +75,7 @@ class NodeTransport implements Transport {
         remoteAddress: "path" in target ? { path: target.path } : remoteAddressOf(carrier),
       });
     return await dial(target, options, async (signal) => {
-      const raw = await open(target, signal);
+      const raw = await openSocket(target, signal);
       if (client === undefined) return wrap(raw, raw);
       const { drop, secureClient } = tls!;
       signal.addEventListener("abort", () => drop(raw));

@@ -7,7 +7,7 @@
 import type net from "node:net";
 import { listenerDied, listenFailed, systemCodeOf } from "./failure.ts";
 import { watchListener } from "./listener_watch.ts";
-import { builtin, localAddressOf, open, prepare, remoteAddressOf, toNode } from "./node_net.ts";
+import { builtin, localAddressOf, openSocket, prepare, remoteAddressOf, toNode } from "./node_net.ts";
 import type { NodeHandshakes } from "./node_tls.ts";
 import { removeStalePath, type SocketFiles } from "./stale_path.ts";
 import type { Address, Listener, ListenOptions, Target, Transport } from "./transport.ts";
@@ -41,7 +41,7 @@ export async function listenNode(
 /** A bound `net.Server`. */
 class NodeListener implements Listener {
   readonly address: Address;
-  readonly #transport: Transport;
+  readonly #parent: Transport;
   readonly #server: net.Server;
   readonly #options: ListenOptions;
   /** What every accepted socket has as its local address; `undefined` if it is to be asked. */
@@ -65,7 +65,7 @@ class NodeListener implements Listener {
     if (handshakes !== undefined) {
       this.replaceCertificate = (identity) => handshakes.replaceCertificate(identity);
     }
-    this.#transport = transport;
+    this.#parent = transport;
     this.#server = server;
     this.#options = options;
     if ("path" in target) this.address = { path: target.path };
@@ -111,10 +111,10 @@ class NodeListener implements Listener {
       return this.#handshakes.take(
         raw,
         remoteAddress,
-        (socket, secured) => prepare(this.#transport, socket, this.#options, { ...ends, ...secured }),
+        (socket, secured) => prepare(this.#parent, socket, this.#options, { ...ends, ...secured }),
       );
     }
-    const socket = prepare(this.#transport, raw, this.#options, ends);
+    const socket = prepare(this.#parent, raw, this.#options, ends);
     try {
       accept(socket);
     } catch (error) {
@@ -151,7 +151,7 @@ function bind(server: net.Server, target: Target, options: ListenOptions): Promi
 
 const files: SocketFiles = {
   async probe(path) {
-    (await open({ path }, new AbortController().signal)).destroy();
+    (await openSocket({ path }, new AbortController().signal)).destroy();
   },
   isRefusal: (error) => systemCodeOf(error) === "ECONNREFUSED",
   async identify(path) {

@@ -19,7 +19,7 @@ interface ProcessLike {
 }
 
 /** Starts a `net.Socket` on its way. It does not read before it is told to. */
-export function open(target: Target, signal: AbortSignal): Promise<net.Socket> {
+export function openSocket(target: Target, signal: AbortSignal): Promise<net.Socket> {
   return new Promise((resolve, reject) => {
     const raw = builtin().net.connect({ ...toNode(target), allowHalfOpen: true });
     raw.pause();

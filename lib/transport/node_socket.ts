@@ -47,7 +47,7 @@ export class NodeSocket implements Socket {
   readonly tls: TlsInfo | undefined;
   /** The socket that a reset is asked of. */
   readonly #carrier: net.Socket;
-  readonly #transport: Transport;
+  readonly #parent: Transport;
   readonly #raw: RawSocket;
   #handler: SocketHandler | undefined;
   /** What waits here; the first {@linkcode #head} entries have gone. */
@@ -79,7 +79,7 @@ export class NodeSocket implements Socket {
     const { localAddress, remoteAddress, tls, carrier = raw } = ends;
     this.tls = tls;
     this.#carrier = carrier;
-    this.#transport = transport;
+    this.#parent = transport;
     this.localAddress = localAddress;
     this.remoteAddress = remoteAddress;
     this.#raw = raw as RawSocket;
@@ -155,7 +155,7 @@ export class NodeSocket implements Socket {
   }
 
   setTcpKeepAlive(setting: TcpKeepAlive): void {
-    checkTcpKeepAlive(this.#transport, setting, "path" in this.localAddress);
+    checkTcpKeepAlive(this.#parent, setting, "path" in this.localAddress);
     if (this.#gone || "path" in this.localAddress) return;
     if (typeof setting === "boolean") this.#raw.setKeepAlive(setting);
     else this.#raw.setKeepAlive(true, setting.initialDelay);

@@ -58,7 +58,7 @@ export class WorkersSocket implements Socket {
   readonly localAddress: Address = UNKNOWN;
   readonly remoteAddress: Address;
   readonly tls: TlsInfo | undefined;
-  readonly #transport: Transport;
+  readonly #parent: Transport;
   readonly #raw: RawSocket;
   readonly #reader: RawReader;
   readonly #writer: RawWriter;
@@ -99,7 +99,7 @@ export class WorkersSocket implements Socket {
   constructor(transport: Transport, raw: RawSocket, remoteAddress: Address, tls: TlsInfo | undefined) {
     this.remoteAddress = remoteAddress;
     this.tls = tls;
-    this.#transport = transport;
+    this.#parent = transport;
     this.#raw = raw;
     this.#reader = raw.readable.getReader();
     this.#writer = raw.writable.getWriter();
@@ -163,7 +163,7 @@ export class WorkersSocket implements Socket {
   }
 
   setTcpKeepAlive(setting: TcpKeepAlive): void {
-    checkTcpKeepAlive(this.#transport, setting, false);
+    checkTcpKeepAlive(this.#parent, setting, false);
   }
 
   /** A worker lives as long as its request or Durable Object, whatever is open in it. */

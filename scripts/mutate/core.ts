@@ -27,6 +27,12 @@ export const CORE: readonly Mutation[] = [
       "const due = this.#askedAt + this.timeout",
     ],
     [
+      "a byte of the instant in which somebody asks answers him",
+      `    if (this.heardAt >= now) this.heardAt = now - 1e-6;
+`,
+      "",
+    ],
+    [
       "each flush starts the timeout anew",
       "if (this.#flushedAt === Infinity) this.#flushedAt = now;",
       "this.#flushedAt = now;",
@@ -43,12 +49,12 @@ export const CORE: readonly Mutation[] = [
     ],
     [
       "first probes are not spread",
-      "const early = this.heardAt === this.#openedAt && !this.#beatsAsk ? interval * SPREAD * this.#phase : 0;",
+      "const early = this.heardAt <= this.#openedAt && !this.#beatsAsk ? interval * SPREAD * this.#phase : 0;",
       "const early = 0;",
     ],
     [
       "all probes are spread, not the first only",
-      "const early = this.heardAt === this.#openedAt && !this.#beatsAsk ?",
+      "const early = this.heardAt <= this.#openedAt && !this.#beatsAsk ?",
       "const early = !this.#beatsAsk ?",
     ],
     ["our pauses count as the peer's silence", "lost = lostSince(this.#flushedAt, pause);", "lost = 0;"],
@@ -96,7 +102,6 @@ export const CORE: readonly Mutation[] = [
       "minTimeout === timeout ? timeout : this.roundTrip.timeout(minTimeout, timeout)",
       "timeout",
     ],
-    ["an answered probe() leaves the peer in question", "this.#askedAt = -Infinity;", ""],
     [
       "where nobody is asked by himself, a probe() is not judged",
       "if (!this.#listening) return Infinity;",
@@ -113,7 +118,7 @@ export const CORE: readonly Mutation[] = [
     [
       "late pongs are taken for quick ones",
       "this.#askedAt = this.#unanswered++ === 0 ? now : NaN;",
-      "this.#askedAt = this.#askedAt === undefined ? now : NaN;",
+      "this.#askedAt = this.#askedAt === Infinity ? now : NaN;",
     ],
     [
       "nothing is measured any more after a pong for several pings",
@@ -123,23 +128,23 @@ export const CORE: readonly Mutation[] = [
     ["a round trip across a pause counts", " && pausedAt < askedAt", ""],
     [
       "the adaptive timeout has no floor",
-      "Math.max(min, times.smoothed + K * times.deviation)",
-      "times.smoothed + K * times.deviation",
+      "Math.max(min, this.#smoothed + K * this.#deviation)",
+      "this.#smoothed + K * this.#deviation",
     ],
     [
       "the adaptive timeout has no ceiling",
-      "Math.min(max, Math.max(min, times.smoothed + K * times.deviation))",
-      "Math.max(min, times.smoothed + K * times.deviation)",
+      "Math.min(max, Math.max(min, this.#smoothed + K * this.#deviation))",
+      "Math.max(min, this.#smoothed + K * this.#deviation)",
     ],
     ["the deviation weighs too little", "const K = 4;", "const K = 2;"],
     [
       "an unasked pong is an answer",
-      "if (askedAt === undefined) return false;",
-      "if (askedAt === undefined) return true;",
+      "if (askedAt === Infinity) return false;",
+      "if (askedAt === Infinity) return true;",
     ],
     [
       "a pong answers again and again",
-      `    this.#askedAt = undefined;
+      `    this.#askedAt = Infinity;
 `,
       "",
     ],
@@ -260,7 +265,7 @@ export const CORE: readonly Mutation[] = [
     ],
     [
       "a learned interval is not put in force",
-      `    this.heartbeat.update(now, { ...this.heartbeat.policy, interval: search.current });
+      `    this.heartbeat.update(now, { ...this.heartbeat.policy, interval: Math.max(search.current, this.floor) });
 `,
       "",
     ],
@@ -304,8 +309,8 @@ export const CORE: readonly Mutation[] = [
   ...of("lib/liveness/write_stall.ts", [
     [
       "bytes that join others give new time",
-      "if (this.#since === Infinity) this.#since = now;",
-      "this.#since = now;",
+      "if (this.#since !== Infinity) return false;",
+      "",
     ],
     [
       "progress gives no new time",

@@ -119,7 +119,7 @@ export const DRIVERS: readonly Mutation[] = [
   ...of("lib/connection/pulse.ts", [
     [
       "a probe is written although bytes wait",
-      `if (this.#owner.bufferedAmount > 0) {
+      `if (this.#owner.unsent > 0) {
       this.#owed = true;
       return;
     }`,
@@ -136,7 +136,7 @@ export const DRIVERS: readonly Mutation[] = [
     [
       "a probe counts as flushed before it is",
       `if (verdict !== "suspect") this.#ping(now);
-    if (this.#owner.bufferedAmount === 0) this.#heartbeat.flushed(now);`,
+    if (this.#owner.unsent === 0) this.#heartbeat.flushed(now);`,
       `if (verdict !== "suspect") this.#ping(now);
     this.#heartbeat.flushed(now);`,
     ],
@@ -175,25 +175,16 @@ export const DRIVERS: readonly Mutation[] = [
     ],
     ["floods are noticed and suffered", `if (verdict === "too-many") return false;`, ""],
   ]),
-  ...of("lib/connection/lifeline.ts", [
-    ["there is no second look before a verdict", "if (!sure) return ASK_AGAIN;", ""],
+  ...of("lib/connection/vigil.ts", [
     [
-      "bytes are no life",
-      `    watch.heartbeat.heardAt = now;
-    this.loan.begin(chunk);`,
-      "    this.loan.begin(chunk);",
+      "there is no second look before a verdict",
+      "if (!sure || this.#owner.doubtful) return ASK_AGAIN;",
+      "if (this.#owner.doubtful) return ASK_AGAIN;",
     ],
     [
-      "pongs that nobody asked for are life",
-      `        watch.heartbeat.heardAt = heardAt;
-`,
-      "",
-    ],
-    [
-      "a verdict leaves the socket open",
-      `    this.socket.abort();
-    this.#owner.broke(code, cause);`,
-      "    this.#owner.broke(code, cause);",
+      "a proof that is being checked does not count",
+      "if (!sure || this.#owner.doubtful) return ASK_AGAIN;",
+      "if (!sure) return ASK_AGAIN;",
     ],
     [
       "the end leaves the deadline on the wheel",
@@ -201,22 +192,46 @@ export const DRIVERS: readonly Mutation[] = [
 `,
       "",
     ],
+    ["what was heard is not told to the wheel", "this.#wheel.touch(this.#entry, now);", "void 0;"],
+  ]),
+  ...of("lib/connection/lifeline.ts", [
+    [
+      "bytes are no life",
+      `    if (!this.#keyed) watch.heartbeat.heardAt = now;
+`,
+      "",
+    ],
+    [
+      "pongs that nobody asked for are life",
+      "this.lastHeardAt = watch.heartbeat.heardAt = heardAt;",
+      "this.lastHeardAt = heardAt;",
+    ],
+    [
+      "a verdict leaves the socket open",
+      `    this.#leave(code, cause instanceof ProtocolError ? cause.message : "");
+    this.#owner.broke(code, cause);`,
+      "    this.#owner.broke(code, cause);",
+    ],
     [
       "messages received do not count for the idle time",
-      `    this.watch.messageAt = this.watch.heartbeat.heardAt;
+      `    this.watch.messageAt = this.lastHeardAt;
 `,
       "",
     ],
     [
       "messages sent do not count for the idle time",
-      `    this.watch.messageAt = now;
+      `    watch.messageAt = now;
 `,
       "",
     ],
-    ["bytes that wait start no clock", "this.watch.stall.waiting(this.#clock.now());", "void 0;"],
+    [
+      "bytes that wait start no clock",
+      "if (stall.waiting(sentAt)) this.#vigil.rearmBy(sentAt + stall.limit);",
+      "",
+    ],
     [
       "progress of the socket is not noted",
-      `    this.watch.stall.progress(now, left);
+      `    watch.stall.progress(now, this.socket.bufferedAmount);
 `,
       "",
     ],
@@ -243,10 +258,10 @@ export const DRIVERS: readonly Mutation[] = [
     ],
     [
       "reading moves the deadline",
-      `      this.#gate.received(chunk.length);
+      `        this.#vigil.heard(now);
 `,
-      `      this.#gate.received(chunk.length);
-      this.#wheel.set(this.#entry, watch.deadline(this.#wheel.pause));
+      `        this.#vigil.heard(now);
+        this.#vigil.rearm();
 `,
     ],
     [
@@ -262,16 +277,20 @@ export const DRIVERS: readonly Mutation[] = [
       "watch.moved(now);",
     ],
     [
-      "the peer's pings are answered after the end",
-      `  ping(payload?: Uint8Array): void {
-    if (this.#over) return;`,
-      "  ping(payload?: Uint8Array): void {",
+      "what the pulse and the outlet say is written after the end",
+      `    if (this.#over || this.#finished) return;
+    this.watch.heartbeat.sentAt = now;
+    this.counts.bytesSent += bytes.length;
+    this.#outlet.writeOut(bytes);`,
+      `    this.watch.heartbeat.sentAt = now;
+    this.counts.bytesSent += bytes.length;
+    this.#outlet.writeOut(bytes);`,
     ],
     [
       "other rules wait for the next wake-up",
-      `    this.watch.heartbeat.update(this.#clock.now(), policy);
+      `    this.watch.heartbeat.update(this.#clock.now(), rules);
     this.#rearm();`,
-      "    this.watch.heartbeat.update(this.#clock.now(), policy);",
+      "    this.watch.heartbeat.update(this.#clock.now(), rules);",
     ],
   ]),
 ];

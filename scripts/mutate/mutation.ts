@@ -21,3 +21,10 @@ export function of(
 ): Mutation[] {
   return list.map(([name, from, to]) => ({ name, file, from, to }));
 }
+
+/** What is wrong with a mutation of a file that holds `text`, if anything is. */
+export function mistakeOf({ file, from, to }: Mutation, text: string): string | undefined {
+  const found = text.split(from).length - 1;
+  if (found !== 1) return `its text is found ${found} times in ${file}, and must be once`;
+  return from === to ? "it changes nothing" : undefined;
+}

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 
@@ -124,6 +124,19 @@ export const INSPECTIONS = [
           );
         }
       });
+    },
+  },
+  {
+    // tsup makes CommonJS of ESM word by word, and takes a private field for the export of that name: it then changes that.
+    name: "no private field is taken for an export",
+    async use({ installed, specifier }) {
+      const dist = join(installed.folder, "node_modules", specifier, "dist");
+      const found = readdirSync(dist).filter((name) => name.endsWith(".cjs")).flatMap((name) =>
+        [...readFileSync(join(dist, name), "utf8").matchAll(/#\w+ = exports\.\w+/g)].map(([text]) =>
+          `${name}: ${text}`
+        )
+      );
+      check(found.length === 0, found.join("\n"));
     },
   },
   {

@@ -5,7 +5,9 @@
  */
 
 import { readFileSync } from "node:fs";
+import { connect as dial } from "node:net";
 import { test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { assertEquals, assertMatch, assertStrictEquals, assertStringIncludes } from "@std/assert";
 import { main } from "../../lib/cli/main.ts";
 import { VERSION } from "../../lib/cli/version.ts";
@@ -157,16 +159,24 @@ test(
   async () => {
     for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
       const server = await serving("--protocol", "lines", "--interval", "20ms", "--verbose");
-      const host = fakeHost();
-      const client = main(["connect", "--protocol", "lines", "--verbose", server.address], host);
-      await until(() => server.host.err().includes("opened"));
+      const client = dial(Number(server.address.split(":")[1]), "127.0.0.1");
+      client.on("error", () => {});
+      client.resume();
       // A drain waits for a quiet moment, so this connection outlives the first signal.
+      const talk = setInterval(() => client.write("x\n"), 20);
+      await until(() => server.host.err().includes("opened"));
       server.host.signal(signal);
       assertStringIncludes(server.host.err(), `holdfast: ${signal}: 1 connection may finish, within 15 s`);
+      // A launcher hands on what the terminal gives to all: the same once more, at once.
+      server.host.signal(signal);
+      await pause(300);
+      assertStringIncludes(server.host.err(), "may finish");
+      assertEquals(server.host.err().includes("had to be cut off"), false);
       server.host.signal(signal);
       assertStrictEquals(await server.ended, code);
       assertStrictEquals(server.host.listeners(), 0);
-      await client;
+      clearInterval(talk);
+      client.destroy();
     }
   },
 );

@@ -2,10 +2,13 @@ import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import type { ConnectionOptions } from "../../lib/connection.ts";
 import { connectionPolicy } from "../../lib/connection/policy.ts";
+import { Vigil } from "../../lib/connection/vigil.ts";
 import { LiveConnection } from "../../lib/connection/live_connection.ts";
+import { Watch } from "../../lib/liveness/watch.ts";
 import { lines } from "../../lib/protocol/lines.ts";
 import { serve } from "../../lib/server.ts";
 import { FakeClock } from "../../lib/testing/fake_clock.ts";
+import { Wheel } from "../../lib/time/wheel.ts";
 import { FakeSocket } from "../support/fake_socket.ts";
 import { FakeTransport } from "../support/fake_transport.ts";
 
@@ -171,4 +174,46 @@ test("Peers are looked at in full by an observer that wants to know of each prob
   it.chatter(10_000);
   assertEquals(it.connection.probesSpared, 0);
   assert(looks.length >= 11, `${looks.length}`);
+});
+
+test("A peer is not given up while what came from it is still being looked at", () => {
+  const clock = new FakeClock(), wheel = new Wheel(clock);
+  const policy = connectionPolicy({ action: "test", role: "client" }, {
+    protocol: lines(),
+    heartbeat: HEARTBEAT,
+    clock,
+  });
+  const watch = new Watch(0, policy.watch, 0);
+  const said: string[] = [];
+  const owner = {
+    doubtful: true,
+    observed: false,
+    beat: (verdict: string) => {
+      said.push(verdict);
+      watch.heartbeat.flushed(1_000);
+    },
+    aged: () => {},
+    quiet: () => {},
+    noticed: () => {},
+    break: (verdict: string) => {
+      said.push(verdict);
+      vigil.end();
+    },
+  };
+  const vigil = new Vigil(watch, wheel, owner);
+  vigil.begin();
+  assertEquals(vigil.due(1_000, false), 1_500);
+  assertEquals([vigil.due(1_500, false), vigil.due(1_500, true), vigil.due(1_600, true)], [NaN, NaN, NaN]);
+  assertEquals(said, ["probe"]);
+  owner.doubtful = false;
+  assertEquals([vigil.due(1_600, false), vigil.due(1_600, true)], [NaN, Infinity]);
+  assertEquals(said, ["probe", "heartbeat-timeout"]);
+});
+
+test("A beat that is due after our FIN is not written", () => {
+  const { clock, connection } = calm({ heartbeat: { ...HEARTBEAT, sendEvery: 400 } });
+  connection.finish();
+  const { bytesSent } = connection.stats();
+  clock.advance(450);
+  assertEquals(connection.stats().bytesSent, bytesSent);
 });

@@ -368,3 +368,14 @@ test("Wheel spares nothing to whoever is given the number of another", () => {
   assertEquals(recorder.calls, [[200, false]]);
   assertEquals(wheel.putOffs(id), 0);
 });
+
+test("Wheel counts anew for whoever is given the number of another", () => {
+  const { clock, wheel, id } = spared();
+  clock.advance(150);
+  wheel.touch(id, clock.now());
+  clock.advance(60);
+  assertEquals(wheel.putOffs(id), 1);
+  wheel.remove(id);
+  assertEquals(wheel.add(new Recorder(), 400), id);
+  assertEquals(wheel.putOffs(id), 0);
+});

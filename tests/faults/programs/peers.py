@@ -354,7 +354,8 @@ def returning():
 
     def readable(peer):
         beats, rest = peer.read()
-        if peer.open and beats:
+        # Behind a question that the server has not read, a token would be taken for a part of it.
+        if peer.open and beats and peer.place in served:
             peer.write(TOKEN * beats)
         if peer.answered(rest):
             served.add(peer.place)
