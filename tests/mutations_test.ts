@@ -15,3 +15,9 @@ test("each mutation changes one place of the sources as they are", () => {
   });
   assertEquals(mistakes, []);
 });
+
+test("docs/mutations.md tells of every mutation that there is, and of no other, and none has survived", () => {
+  const rows = read("docs/mutations.md").split("\n").filter((line) => line.startsWith("| ")).slice(2);
+  assertEquals(rows.map((row) => row.split("|")[1]!.trim()), MUTATIONS.map(({ name }) => name));
+  assertEquals(rows.filter((row) => row.includes("SURVIVED")), []);
+});

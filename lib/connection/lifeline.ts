@@ -478,6 +478,11 @@ export class Lifeline<In, Out>
     this.pulse.beat(verdict, now);
   }
 
+  prefetch(): number {
+    return Number(this.observed) + Number(this.pulse.waiting) + this.unsent + this.#wire.unfinished +
+      this.counts.probesSent + this.watch.heartbeat.roundTrip.timeout(0, 0);
+  }
+
   aged(): void {
     this.#owner.aged();
   }

@@ -23,6 +23,8 @@ export interface VigilOwner {
   readonly doubtful: boolean;
   /** Each look at the clocks is wanted: the wheel may not put any off by itself. */
   readonly observed: boolean;
+  /** Reads what {@linkcode beat} will. See {@linkcode Due.prefetch}. */
+  prefetch(): number;
   /** The peer is given up. */
   break(verdict: FatalVerdict): void;
 }
@@ -87,7 +89,7 @@ export class Vigil implements Due {
   }
 
   prefetch(): number {
-    return this.#watch.heartbeat.heardAt + this.#watch.stall.limit + Number(this.#owner.observed);
+    return this.#watch.heartbeat.heardAt + this.#watch.stall.limit + this.#owner.prefetch();
   }
 
   due(now: number, sure: boolean): number {

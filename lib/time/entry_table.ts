@@ -83,13 +83,19 @@ export class EntryTable {
     this.#wholes[WHOLES * id + PAUSES] = pauses;
   }
 
-  /** Puts an entry off that may be, and has been touched late enough. Returns whether it did. */
-  putOff(id: number, now: number, pauses: number): boolean {
-    const fractions = this.#fractions, wholes = this.#wholes, record = FRACTIONS * id;
+  /** Whether an entry may be put off, and has been touched late enough. */
+  canPutOff(id: number, now: number, pauses: number): boolean {
+    const fractions = this.#fractions, record = FRACTIONS * id;
     const deadline = fractions[record + TOUCHED]! + fractions[record + SPAN]!;
-    if (!(deadline > now) || wholes[WHOLES * id + PAUSES] !== pauses) return false;
-    fractions[record + DEADLINE] = deadline;
-    wholes[WHOLES * id + PUT_OFFS]!++;
+    return deadline > now && this.#wholes[WHOLES * id + PAUSES] === pauses;
+  }
+
+  /** Puts an entry off if {@linkcode canPutOff} says so. Returns whether it did. */
+  putOff(id: number, now: number, pauses: number): boolean {
+    if (!this.canPutOff(id, now, pauses)) return false;
+    const fractions = this.#fractions, record = FRACTIONS * id;
+    fractions[record + DEADLINE] = fractions[record + TOUCHED]! + fractions[record + SPAN]!;
+    this.#wholes[WHOLES * id + PUT_OFFS]!++;
     return true;
   }
 

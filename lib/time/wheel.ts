@@ -279,19 +279,19 @@ export class Wheel {
     const table = this.#table;
     let ahead = 0;
     for (let id = table.take(DUE); id !== NONE; id = table.take(DUE)) {
-      if (ahead-- === 0) ahead = this.#prefetch();
+      if (ahead-- === 0) ahead = this.#prefetch(now);
       // One that lies beyond the coarse ring has waited in its last slot.
       if (table.deadline(id) > now || table.putOff(id, now, this.#pauses)) table.link(id, this.#slotOf(id));
       else this.#call(id, now, false);
     }
   }
 
-  /** Reads the next owners that are due. Returns how many. */
-  #prefetch(): number {
+  /** Reads the next owners that are due, and will be called. Returns how many it went through. */
+  #prefetch(now: number): number {
     const table = this.#table;
     let count = 0, sum = 0;
     for (let id = table.first(DUE); id !== NONE && count < AHEAD; id = table.next(id), count++) {
-      sum += this.#owners[id]!.prefetch?.() ?? 0;
+      if (!table.canPutOff(id, now, this.#pauses)) sum += this.#owners[id]!.prefetch?.() ?? 0;
     }
     this.#prefetched = sum;
     return count;

@@ -53,6 +53,10 @@ function table(head, lines) {
  */
 export function page({ date, machine, settings }, verdicts) {
   const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`).join(", ");
+  const left = Object.entries(SECTIONS).filter(([name]) => !verdicts.some(({ row }) => row.section === name));
+  const leftOut = left.length === 0
+    ? ""
+    : `\n\nNot measured in this run: ${left.map(([, [title]]) => title.toLowerCase()).join(", ")}.`;
   const parts = Object.entries(SECTIONS).flatMap(([section, [title, text]]) => {
     const found = verdicts.filter(({ row }) => row.section === section);
     if (found.length === 0) return [];
@@ -74,7 +78,7 @@ lowest and the highest. Targets are marked \`met\` or \`MISSED\`, with what the 
 CPU time, in % of a core, that other programs took meanwhile: where it is high, only the ratios mean something,
 and they not much.
 
-${summary(verdicts)}
+${summary(verdicts)}${leftOut}
 
 ${parts.join("\n\n")}
 `;

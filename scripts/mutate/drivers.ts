@@ -94,11 +94,11 @@ export const DRIVERS: readonly Mutation[] = [
     ],
   ]),
   ...of("lib/time/entry_table.ts", [
-    ["a touch that is too old puts off", "if (!(deadline > now) || ", "if (deadline === -Infinity || "],
-    ["what was spared outlasts a pause", " || wholes[WHOLES * id + PAUSES] !== pauses", ""],
+    ["a touch that is too old puts off", "return deadline > now && ", "return deadline > -Infinity && "],
+    ["what was spared outlasts a pause", " && this.#wholes[WHOLES * id + PAUSES] === pauses", ""],
     [
       "what was put off is not counted",
-      `    wholes[WHOLES * id + PUT_OFFS]!++;
+      `    this.#wholes[WHOLES * id + PUT_OFFS]!++;
 `,
       "",
     ],

@@ -195,6 +195,7 @@ test("A peer is not given up while what came from it is still being looked at", 
     aged: () => {},
     quiet: () => {},
     noticed: () => {},
+    prefetch: () => 0,
     break: (verdict: string) => {
       said.push(verdict);
       vigil.end();

@@ -116,7 +116,7 @@ export class LibServer implements Resident {
     void server.closed.then(() => {
       this.#stopped = true;
       let due = this.#stopsBy;
-      for (const { start, end } of process.absences) if (start <= due && due < end) due = end + SLACK;
+      for (const { start, end } of process.allAbsences) if (start <= due && due < end) due = end + SLACK;
       if (process.now() > due) {
         process.world.violated(`${process.name} stopped at ${process.now()}, though it was due by ${due}`);
       }

@@ -379,3 +379,23 @@ test("Wheel counts anew for whoever is given the number of another", () => {
   assertEquals(wheel.add(new Recorder(), 400), id);
   assertEquals(wheel.putOffs(id), 0);
 });
+
+test("Wheel reads ahead whom it will call, and nobody whom it puts off", () => {
+  const clock = new FakeClock(), wheel = new Wheel(clock, { tick: TICK });
+  const seen: string[] = [];
+  const owner = (name: string) => ({
+    prefetch: () => seen.push(`${name} is read`),
+    due() {
+      seen.push(`${name} is called`);
+      return Infinity;
+    },
+  });
+  const spoken = wheel.add(owner("who spoke"), 200);
+  wheel.spare(spoken, 100);
+  wheel.add(owner("who was silent"), 200);
+  clock.advance(150);
+  wheel.touch(spoken, clock.now());
+  clock.advance(60);
+  assertEquals(seen, ["who was silent is read", "who was silent is called"]);
+  assertEquals(wheel.putOffs(spoken), 1);
+});
