@@ -2,7 +2,8 @@
  * Connections that last: TCP, TLS and Unix-socket servers and clients with heartbeats, on Deno, Bun and Node.
  *
  * {@linkcode serve} and {@linkcode connect} are the front door; what they give is a {@linkcode Connection}. The wire format
- * is a protocol: {@linkcode raw}, {@linkcode lines}, {@linkcode frames}, {@linkcode json}, or one of your own, as with {@linkcode packets}.
+ * is a protocol: {@linkcode raw}, {@linkcode lines}, {@linkcode frames}, {@linkcode json}, or one of your own, as with
+ * {@linkcode packets}.
  *
  * @example A server that notices when a client is gone, and a client that comes back
  * ```ts

@@ -106,8 +106,8 @@ export interface Connection<In = Uint8Array, Out = In> extends AsyncIterable<In>
    * are the callback's, to read and to change, until it returns, and may be sent on before that. If it returns a
    * promise they are its own for good; otherwise copy what is needed later (`new Uint8Array(bytes)`). Bytes of one's own, here or
    * from `for await`, may lie in a larger buffer with others: a copy of what is kept for long lets go of that. A callback that
-   * throws, or whose promise is rejected, aborts the connection with `handler-failed`. Once the peer has sent all it will, and the last callback has settled, the
-   * connection closes by itself.
+   * throws, or whose promise is rejected, aborts the connection with `handler-failed`. Once the peer has sent all it will, and
+   * the last callback has settled, the connection closes by itself.
    */
   onMessage: OnMessage<In, Out> | undefined;
   /**

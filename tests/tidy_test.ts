@@ -11,6 +11,9 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
+/** The floors up to the session, from the top. */
+const HOUSE = ["session", "connection", "liveness", "protocol", "transport", "time", "errors", "checked"];
+
 /** What a unit of `lib/` may import besides itself. Arrows only go down. */
 const LAYERS: Record<string, readonly string[]> = {
   errors: [],
@@ -20,34 +23,13 @@ const LAYERS: Record<string, readonly string[]> = {
   transport: ["time", "errors", "checked"],
   protocol: ["errors", "checked"],
   liveness: ["time", "errors", "checked"],
-  connection: ["liveness", "protocol", "transport", "time", "errors", "checked"],
-  session: ["on_demand", "connection", "liveness", "protocol", "transport", "time", "errors", "checked"],
-  client: ["session", "connection", "liveness", "protocol", "transport", "time", "errors", "checked"],
-  server: [
-    "on_demand",
-    "session",
-    "connection",
-    "liveness",
-    "protocol",
-    "transport",
-    "time",
-    "errors",
-    "checked",
-  ],
+  connection: HOUSE.slice(2),
+  session: ["on_demand", ...HOUSE.slice(1)],
+  client: HOUSE,
+  server: ["on_demand", ...HOUSE],
   // It stands above all that it helps to test.
   testing: ["server", "session", "transport", "time"],
-  cli: [
-    "server",
-    "client",
-    "session",
-    "connection",
-    "liveness",
-    "protocol",
-    "transport",
-    "time",
-    "errors",
-    "checked",
-  ],
+  cli: ["server", "client", ...HOUSE],
 };
 
 /** What those above the transports may know of them; `mod.ts` and the command may know all. */

@@ -152,9 +152,9 @@ export class Pulse {
     return true;
   }
 
-  /** Bytes came. Where nobody answers pings, any of them is the answer. */
+  /** Bytes came. Where nobody answers pings, any of them is the answer, unless the question was asked by who took them. */
   heard(now: number): void {
-    if (this.#question !== undefined && !this.#answersPings) this.#answered(now);
+    if (this.#question !== undefined && !this.#answersPings && !this.#heartbeat.suspect) this.#answered(now);
   }
 
   /** The peer asks. Returns `false` if it asks too often. */

@@ -158,7 +158,7 @@ export const DRIVERS: readonly Mutation[] = [
     ],
     [
       "any byte answers a probe()",
-      "if (this.#question !== undefined && !this.#answersPings) this.#answered(now);",
+      "if (this.#question !== undefined && !this.#answersPings && !this.#heartbeat.suspect) this.#answered(now);",
       "if (this.#question !== undefined) this.#answered(now);",
     ],
     [

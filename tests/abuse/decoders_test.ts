@@ -4,6 +4,7 @@ import { assert, assertEquals, assertInstanceOf, assertLessOrEqual, assertStrict
 import { ProtocolError } from "../../lib/errors.ts";
 import { json } from "../../lib/protocol/json.ts";
 import { lines } from "../../lib/protocol/lines.ts";
+import { packets } from "../../lib/protocol/packets.ts";
 import type { Protocol, WireEvents } from "../../lib/protocol/protocol.ts";
 import { raw } from "../../lib/protocol/raw.ts";
 import { decodeHello } from "../../lib/protocol/frames/hello.ts";
@@ -62,6 +63,28 @@ test("lines() makes the same of any bytes in any splits", () => {
       const whole = hear(protocol(), [bytes], 61);
       assertEquals(hear(protocol(), splitAt(bytes, places), 61), whole);
       assertEquals(hear(protocol(), each(bytes), 61), whole);
+    }),
+    { numRuns: RUNS },
+  );
+});
+
+test("packets() makes the same of any bytes in any splits", () => {
+  const protocol = () =>
+    packets<Uint8Array, never>({
+      name: "short packets",
+      answersPings: false,
+      maxPacketBytes: 60,
+      open: () => ({
+        sizeOf: (bytes) => 1 + bytes[0]!,
+        packet: (bytes, events) => events.message(bytes.subarray(1), bytes.length),
+        encode: (message) => message,
+      }),
+    });
+  fc.assert(
+    fc.property(bytesAround("\0", "\x01x", "\x05abcde", "\x3c"), cuts, (bytes, places) => {
+      const whole = hear(protocol(), [bytes], 60);
+      assertEquals(hear(protocol(), splitAt(bytes, places), 60), whole);
+      assertEquals(hear(protocol(), each(bytes), 60), whole);
     }),
     { numRuns: RUNS },
   );

@@ -151,6 +151,22 @@ test("Without pongs any byte answers a probe", async () => {
   assertEquals(await answer, 5);
 });
 
+test("What is being taken when somebody asks is no answer to him; the next byte is, of that instant too", async () => {
+  const { clock, socket, connection } = live({ protocol: raw({ token: "heartbeat" }) });
+  const answers: number[] = [];
+  connection.onMessage = () => {
+    connection.onMessage = () => {};
+    void connection.probe().then((rtt) => answers.push(rtt));
+  };
+  clock.advance(5);
+  socket.receive("x");
+  await settle();
+  assertEquals([answers, connection.health], [[], "suspect"]);
+  socket.receive("x");
+  await settle();
+  assertEquals([answers, connection.health], [[0], "healthy"]);
+});
+
 test("A probe waits for what stands before it, and nobody has to wait for the probe", async () => {
   const { socket, connection } = talking();
   socket.room = 0;
