@@ -65,7 +65,7 @@ export async function serve<In = Uint8Array, Out = Uint8Array | string>(
 ): Promise<Server<In, Out>> {
   const { proxyProtocol, resume = false } = options;
   const server = new LiveServer(options, handler, {
-    ProxyGate: proxyProtocol && (await PROXY_GATE.get()).ProxyGate,
+    ProxyGate: proxyProtocol === undefined ? undefined : (await PROXY_GATE.get()).ProxyGate,
     Sessions: resume === false ? undefined : (await SESSIONS.get()).Sessions,
   });
   await server.listen(options);
