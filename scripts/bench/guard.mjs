@@ -1,13 +1,14 @@
 /**
  * Fails if a change has made the way of a message clearly slower: over 25 % more CPU time than before, each compared
- * with a server by hand under the same load in the same seconds.
+ * with a server by hand under the same load.
  *
- *     node scripts/bench/guard.mjs                 what the gate runs: two thirds of a minute
+ *     node scripts/bench/guard.mjs                 what the gate runs: less than a minute
  *     node scripts/bench/guard.mjs --write         notes what is measured now, in guard.json, as what it was before
  *
- * The machine may be busy, and another one tomorrow. So only ratios count, and those of the least disturbed of many short
- * slices in turn: other programs only ever add to what a message costs. What looks slower is measured again, with new
- * processes, before it is believed.
+ * The machine may be busy, its cores faster in one second than in the next, and it may be another one tomorrow. So both
+ * servers are loaded at the same time, on the same core: whatever else happens meets both alike, and only the ratio of
+ * what they used counts. It is the median of several windows, after one in which compilers have done their work. What
+ * looks slower is measured again, with new processes, before it is believed.
  *
  * @module
  */
@@ -17,71 +18,71 @@ import { performance } from "node:perf_hooks";
 import process from "node:process";
 import { parseArgs } from "node:util";
 
-import { buildLoadgen } from "./loadgen.mjs";
+import { buildLoadgen, runLoadgen } from "./loadgen.mjs";
 import { RUNTIMES, whyNot } from "./machine.mjs";
-import { measure } from "./measure.mjs";
 import { PLAN } from "./plan.mjs";
+import { startServer } from "./server_process.mjs";
+import { median } from "./statistics.mjs";
 
 /** How much more than before is clearly worse. */
 const MARGIN = 1.25;
 
-/** Pairs of slices at a time, and how often new processes are tried before something is believed to be worse. */
-const PAIRS = 8, TRIES = 4;
+/** How many windows are looked at, and how often new processes are tried before something is believed to be worse. */
+const WINDOWS = 5, TRIES = 4;
 
 /** How long it may go on before a runtime is left out, or something not measured again, in milliseconds. */
 const PATIENCE = 180_000;
 
-/** Seconds that a slice takes at most, and runs before it counts. */
-const SLICE = { seconds: 2, warmUp: 0.02, slices: 1 };
+/** Seconds of the window that does not count, with which each load begins, and of each that does. */
+const WARM = ["-t", "1", "--warmup", "0"], WINDOW = ["-t", "0.4", "--warmup", "0.05"];
 
-/** What runs before the first slice, for code and pools to be there. */
-const WARM = [["echo", "--plain", "-c", "50", "-p", "16", "-t", "0.4", "--warmup", "0"]];
-
-/** What is watched: small messages, whole buffers, which a copy shows, and frames. */
-const WATCHED = [["echo", "64 B, 50 × 16"], ["echo", "16 KiB, 50 × 16"], ["frames", "64 B, 50 × 16"]];
+/** What is watched: small messages, long ones, which a copy shows, and frames. */
+const WATCHED = [["echo", "64 B, 50 × 16"], ["echo", "16 KiB, 50 × 1"], ["frames", "64 B, 50 × 16"]];
 const NAMES = WATCHED.map(([section, load]) => `${section}, ${load}`);
 
 const FILE = new URL("guard.json", import.meta.url);
 
 /**
- * CPU per message in the least disturbed slice so far, of ours and by hand.
- *
- * @typedef {{ ours: number, raw: number }} Least
- */
-
-/** @param {Least | undefined} least */
-const ratio = (least) => least === undefined ? NaN : least.ours / least.raw;
-
-/**
- * Measures, and lowers what is in `least`, which goes by "section, load".
+ * What ours takes of CPU for a message, divided by what is taken by hand, load by load.
  *
  * @param {string} runtime
- * @param {readonly string[]} names what is to be measured
- * @param {Record<string, Least>} least
+ * @param {readonly string[]} names what is to be measured: "section, load"
+ * @returns {Promise<Record<string, number>>}
  */
-async function look(runtime, names, least) {
-  for (const group of PLAN) {
-    const loads = group.loads.filter((load) =>
-      group.runtime === runtime && names.includes(`${group.section}, ${load.name}`)
-    ).map((load) => ({
-      ...load,
-      args: [...load.args, "--count", load.name.startsWith("64 B") ? "60000" : "8000"],
-    }));
-    const { raw, callback } = group.servers;
-    if (loads.length === 0 || raw === undefined || callback === undefined) continue;
-    const settings = { ...SLICE, rounds: PAIRS, fresh: false };
-    const rows = await measure(
-      { ...group, loads, warm: WARM, servers: { raw, callback } },
-      settings,
-      () => {},
-    );
-    for (const { section, load, server, values, failure } of rows) {
-      if (failure !== undefined) throw new Error(`${runtime}, ${server}: ${failure}`);
-      const found = least[`${section}, ${load}`] ??= { ours: Infinity, raw: Infinity };
-      const which = server === "raw" ? "raw" : "ours";
-      found[which] = Math.min(found[which], ...values);
+async function look(runtime, names) {
+  /** @type {Record<string, number>} */
+  const found = {};
+  for (const { section, runtime: its, figure, loads, servers: { raw, callback } } of PLAN) {
+    const wanted = loads.filter(({ name }) => its === runtime && names.includes(`${section}, ${name}`));
+    if (wanted.length === 0 || raw === undefined || callback === undefined) continue;
+    /** @type {{ program: import("./plan.mjs").Program, server: import("./server_process.mjs").ServerProcess }[]} */
+    const pair = [];
+    try {
+      for (const program of [raw, callback]) {
+        const command = [...RUNTIMES[runtime] ?? [], program.file];
+        pair.push({ program, server: await startServer(command, program.args) });
+      }
+      for (const { name, args } of wanted) {
+        const once = async (/** @type {readonly string[]} */ time) => {
+          const [byHand = NaN, ours = NaN] = await Promise.all(
+            pair.map(async ({ program, server }) =>
+              (await runLoadgen([...args, ...program.speaks ?? [], ...time], server))[figure]
+            ),
+          );
+          return ours / byHand;
+        };
+        await once(WARM);
+        /** @type {number[]} */
+        const ratios = [];
+        for (let i = 0; i < WINDOWS; i++) ratios.push(await once(WINDOW));
+        // On a busy machine one may not get to run at all in a window: nothing came back then.
+        found[`${section}, ${name}`] = median(ratios.filter((each) => Number.isFinite(each)));
+      }
+    } finally {
+      await Promise.all(pair.map(({ server }) => server.stop()));
     }
   }
+  return found;
 }
 
 /**
@@ -91,20 +92,23 @@ async function look(runtime, names, least) {
  * @param {Readonly<Record<string, number>>} before ratios
  */
 async function watch(runtime, before) {
-  /** @type {Record<string, Least>} */
+  /** @type {Record<string, number>} The least ratios. */
   const least = {};
-  const isSlow = (/** @type {string} */ name) => !(ratio(least[name]) <= (before[name] ?? 0) * MARGIN);
+  const isSlow = (/** @type {string} */ name) => (least[name] ?? Infinity) > (before[name] ?? 0) * MARGIN;
   /** @type {Record<string, number>} */
   const tries = {};
   for (let names = NAMES, i = 0; names.length > 0 && i < TRIES; names = NAMES.filter(isSlow), i++) {
     if (i > 1 && performance.now() - start > PATIENCE) break;
-    await look(runtime, names, least);
-    for (const name of names) tries[name] = i + 1;
+    const found = await look(runtime, names);
+    for (const name of names) {
+      least[name] = Math.min(least[name] ?? Infinity, found[name] || Infinity);
+      tries[name] = i + 1;
+    }
   }
   for (const name of NAMES) {
     const was = before[name]?.toFixed(2) ?? "not measured";
     const often = tries[name] === 1 ? "" : ` (measured ${tries[name]} times)`;
-    const now = ratio(least[name]).toFixed(2);
+    const now = least[name]?.toFixed(2);
     console.log(`  ${isSlow(name) ? "SLOWER" : "ok"} ${runtime}: ${name}: ${now} x raw, was ${was}${often}`);
   }
   return NAMES.filter(isSlow).length;
@@ -112,10 +116,11 @@ async function watch(runtime, before) {
 
 /** @param {string} runtime @returns {Promise<Record<string, number>>} */
 async function note(runtime) {
-  /** @type {Record<string, Least>} */
-  const least = {};
-  for (let i = 0; i < 2; i++) await look(runtime, NAMES, least);
-  return Object.fromEntries(NAMES.map((name) => [name, Math.round(ratio(least[name]) * 100) / 100]));
+  /** @type {Record<string, number>[]} */
+  const found = [];
+  for (let i = 0; i < 3; i++) found.push(await look(runtime, NAMES));
+  const usual = (/** @type {string} */ name) => median(found.map((each) => each[name] ?? NaN));
+  return Object.fromEntries(NAMES.map((name) => [name, Math.round(usual(name) * 100) / 100]));
 }
 
 const { values } = parseArgs({

@@ -38,11 +38,9 @@ import { startServer } from "./server_process.mjs";
  * @property {number} rounds
  * @property {number} seconds how long a load takes
  * @property {boolean} fresh whether servers are started anew for each round
- * @property {number} [slices] in how many parts, if not by the time
- * @property {number} [warmUp] how long each slice of a load runs before it counts, in seconds
  */
 
-/** How long a load runs before it counts, in seconds, unless it is set. */
+/** How long a slice of a load runs before it counts, in seconds. */
 const WARM_UP = 0.15;
 
 /**
@@ -58,7 +56,7 @@ const OVERHEAD = 0.2;
 const TRIES = 5;
 
 /** @param {Settings} settings */
-const slicesOf = ({ seconds, slices }) => slices ?? Math.max(1, Math.round(seconds / SLICE));
+const slicesOf = ({ seconds }) => Math.max(1, Math.round(seconds / SLICE));
 
 /**
  * How many slices {@linkcode measure} will run, for a progress bar, and how many seconds that takes.
@@ -131,7 +129,7 @@ function inTurn({ servers }, turn) {
  */
 async function loadInSlices(group, servers, rows, round, settings, step) {
   const { section, runtime, figure } = group, count = slicesOf(settings);
-  const time = ["-t", String(settings.seconds / count), "--warmup", String(settings.warmUp ?? WARM_UP)];
+  const time = ["-t", String(settings.seconds / count), "--warmup", String(WARM_UP)];
   for (const load of group.loads) {
     /** @type {Map<string, Slice[]>} */
     const found = new Map();
