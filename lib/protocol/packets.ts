@@ -1,6 +1,6 @@
 /**
  * Protocols of packets: each tells at its beginning how long it is. What all of them need is here, so that one of them
- * takes some fifty lines.
+ * takes some forty lines.
  *
  * @module
  */
@@ -22,7 +22,8 @@ export interface PacketWire<In, Out = In>
   extends Omit<Wire<In, Out>, "unfinished" | "receive" | "end" | "encodeInto"> {
   /**
    * How many bytes the first packet of `bytes` has, as far as can be told. If that is more than there are, it is asked again
-   * when so many have come: say one more than there are while nothing is known. `bytes` are borrowed, and never empty.
+   * when so many have come: say one more than there are while nothing is known, and it is asked once for each chunk. `bytes`
+   * are borrowed, and never empty.
    *
    * @throws {ProtocolError} If this is no packet.
    */
@@ -145,27 +146,29 @@ class Packets<In, Out> {
     this.#wire.end?.(events);
   }
 
-  /** Adds to the packet that has begun, and looks at it if that is enough. Returns where in the chunk that is. */
+  /** Adds to the packet that has begun, and looks at it if that is enough. Returns where in the chunk the next one may be. */
   #goOn(chunk: Uint8Array, at: number, events: WireEvents<In>): number {
-    const next = this.#add(chunk, at);
-    if (this.#length < this.#needs) return next;
-    const packet = this.#space.subarray(0, this.#length);
-    const size = this.#needs = this.#sizeOf(packet);
-    if (size > packet.length) return next;
-    if (size < packet.length) {
+    const next = this.#add(chunk, at), told = this.#needs;
+    if (this.#length < told) return next;
+    const bytes = this.#space.subarray(0, this.#length), size = this.#needs = this.#sizeOf(bytes);
+    if (size < told) {
       throw new RangeError(
-        `Cannot read a packet as its size must be told alike each time: it is ${size}, after >= ${packet.length}`,
+        `Cannot read a packet as its size must be told alike each time: it is ${size}, after >= ${told}`,
       );
     }
+    if (size > bytes.length) return next;
     this.#length = 0;
     this.#space = NOTHING;
-    this.#wire.packet(packet, events);
-    return next;
+    this.#wire.packet(bytes.subarray(0, size), events);
+    return next - (bytes.length - size);
   }
 
-  /** Copies what the packet needs, or what there is of it. */
+  /** Copies what the packet needs, or what there is of it. Returns where in the chunk that ends. */
   #add(chunk: Uint8Array, at: number): number {
-    const total = Math.min(this.#needs, this.#length + chunk.length - at), end = at + total - this.#length;
+    // Who asks for one byte more may not know how many it needs. It is shown all that has come: byte by byte it would look at
+    // a long packet once for each of its bytes.
+    const all = this.#length + chunk.length - at, blind = this.#needs === this.#length + 1;
+    const total = blind ? all : Math.min(this.#needs, all), end = at + total - this.#length;
     if (total > this.#space.length) {
       // Twice what has come, and no more than is needed: whoever announces much and sends little takes little memory.
       const grown = new Uint8Array(Math.min(Math.max(this.#needs, total), 2 * total));

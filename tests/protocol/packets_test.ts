@@ -62,6 +62,30 @@ test("packets() asks for the size again only when as many bytes have come as it 
   assertEquals([asked, got.length], [[1, 2, 1_002], 1]);
 });
 
+test("packets() asks a wire that does not know the size once for each chunk, and gives on what follows", () => {
+  const asked: number[] = [], line = "x".repeat(999);
+  const wire = packets<string>({
+    name: "lines",
+    answersPings: false,
+    open: () => ({
+      sizeOf(bytes) {
+        asked.push(bytes.length);
+        const end = bytes.indexOf(10);
+        return end < 0 ? bytes.length + 1 : end + 1;
+      },
+      packet: (bytes, events) => events.message(new TextDecoder().decode(bytes), bytes.length),
+      encode: (message) => new TextEncoder().encode(message),
+    }),
+  }).open();
+  const got: string[] = [];
+  const chunks = splitAt(new TextEncoder().encode(`${line}\nab\nc`), [400, 800]);
+  for (const chunk of chunks) {
+    wire.receive(chunk, { message: (text) => got.push(text), ping() {}, pong() {} });
+  }
+  assertEquals(asked, [400, 800, 1_004, 4, 1]);
+  assertEquals([got, wire.unfinished], [[`${line}\n`, "ab\n"], 1]);
+});
+
 test("packets() counts what has come of a packet, and takes no more memory for it than twice that", () => {
   let most = 0;
   const { sizeOf } = prefixed();
