@@ -36,10 +36,13 @@ export class EntryTable {
   #given = 0;
   readonly #free: number[] = [];
   readonly #heads: Int32Array;
+  /** A bit for each slot: whether it holds anything. A search that looks at slot after slot takes longer than what is due. */
+  readonly #filled: Int32Array;
 
   /** Starts with no entries, and so many slots. */
   constructor(slots: number) {
     this.#heads = new Int32Array(slots).fill(NONE);
+    this.#filled = new Int32Array(Math.ceil(slots / 32));
     this.#grow(64);
   }
 
@@ -104,9 +107,15 @@ export class EntryTable {
     return this.#wholes[WHOLES * id + PUT_OFFS]!;
   }
 
-  /** Whether a slot holds nothing. */
-  isEmpty(slot: number): boolean {
-    return this.#heads[slot] === NONE;
+  /** The first slot from `from` on, and before `to`, that holds anything; {@linkcode NONE} if there is none. */
+  filledFrom(from: number, to: number): number {
+    const filled = this.#filled;
+    for (let word = from >> 5, bits = filled[word]! & -1 << from; word << 5 < to; bits = filled[++word]!) {
+      if (bits === 0) continue;
+      const slot = (word << 5) + 31 - Math.clz32(bits & -bits);
+      return slot < to ? slot : NONE;
+    }
+    return NONE;
   }
 
   /** Puts an entry that is in no slot into this one. */
@@ -116,6 +125,7 @@ export class EntryTable {
     wholes[record + PREVIOUS] = NONE;
     wholes[record + NEXT] = head;
     if (head !== NONE) wholes[WHOLES * head + PREVIOUS] = id;
+    else this.#filled[slot >> 5]! |= 1 << slot;
     this.#heads[slot] = id;
   }
 
@@ -124,8 +134,11 @@ export class EntryTable {
     const wholes = this.#wholes, record = WHOLES * id, slot = wholes[record + SLOT]!;
     if (slot === NONE) return;
     const next = wholes[record + NEXT]!, previous = wholes[record + PREVIOUS]!;
-    if (previous === NONE) this.#heads[slot] = next;
-    else wholes[WHOLES * previous + NEXT] = next;
+    if (previous !== NONE) wholes[WHOLES * previous + NEXT] = next;
+    else {
+      this.#heads[slot] = next;
+      if (next === NONE) this.#filled[slot >> 5]! &= ~(1 << slot);
+    }
     if (next !== NONE) wholes[WHOLES * next + PREVIOUS] = previous;
     wholes[record + SLOT] = NONE;
   }

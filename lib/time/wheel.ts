@@ -264,8 +264,10 @@ export class Wheel {
 
   /** The first number after `at` whose slot holds something, in the ring of `size` slots from `from` on. */
   #nextIn(from: number, size: number, at: number): number {
-    for (let i = at + 1; i <= at + size; i++) if (!this.#table.isEmpty(from + i % size)) return i;
-    return Infinity;
+    const next = (at + 1) % size, table = this.#table;
+    let slot = table.filledFrom(from + next, from + size);
+    if (slot === NONE) slot = table.filledFrom(from, from + next);
+    return slot === NONE ? Infinity : following(at, slot - from, size);
   }
 
   /** Moves everything in a slot to what is due. */
