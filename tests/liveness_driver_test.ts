@@ -162,7 +162,7 @@ test("write-stalled counts from the last byte that the peer took", () => {
 
 test("writeTimeout is by default no longer than interval + timeout, and at most 30 s", () => {
   for (
-    const [heartbeat, at] of [[HEARTBEAT, 150], [false, 30_000], [{ interval: 60_000 }, 30_000]] as const
+    const [heartbeat, at] of [[HEARTBEAT, 150], [false, 30_080], [{ interval: 60_000 }, 30_080]] as const
   ) {
     const { clock, socket, connection, log } = watched({ heartbeat });
     socket.room = 0;
@@ -276,11 +276,11 @@ test("First probes of connections that opened together are spread over a fifth o
   let draw = 0;
   const clock = new FakeClock(0, () => (draw++ % 100) / 100);
   const all = Array.from({ length: 100 }, () => watched({ heartbeat: { interval: 10_000 } }, clock));
-  clock.advance(10_080);
+  clock.advance(10_160);
   const firsts = all.map(({ log }) => Number(log[0]!.split(" ")[0]));
-  assert(firsts.every((at) => at >= 8_000 && at <= 10_080), `${firsts}`);
-  // What falls due within 80 ms is asked at once.
-  assert(new Set(firsts).size > 20);
+  assert(firsts.every((at) => at >= 8_000 && at <= 10_160), `${firsts}`);
+  // What falls due within 160 ms is asked at once.
+  assert(new Set(firsts).size > 12);
 });
 
 test("The idle limit counts messages, not heartbeats", () => {

@@ -2,10 +2,10 @@
  * Many deadlines on one timer.
  *
  * A timing wheel on typed arrays (Varghese and Lauck, 1987): a fine ring of 256 slots, a tick long each, and a coarse
- * one of 1024 slots of eight ticks, for what is farther away. A deadline costs less than 100 bytes and stays in its slot until
- * it falls due. None falls due early; each at most one tick late, or eight if it was set more than 255 ticks ahead,
- * unless the process itself was late. Most wait for seconds, and a wake-up of the process costs more than all else here:
- * so those share one.
+ * one of 512 slots of 16 ticks, for what is farther away. A deadline costs less than 100 bytes and stays in its slot until
+ * it falls due. None falls due early; each at most one tick late, or 16 if it was set more than 255 ticks ahead, unless
+ * the process itself was late. Most wait for seconds, and a wake-up of the process costs more than all else here: so
+ * those share one.
  *
  * The wheel also is where our own pauses show, since a wake-up that comes late is their only trace; see
  * {@linkcode Wheel.pause}.
@@ -46,9 +46,9 @@ export interface WheelOptions {
 /** Slots of the fine ring, a tick each. */
 const FINE = 256;
 /** Slots of the coarse ring. They follow the fine ones. What lies beyond waits in the last one and is looked at again. */
-const COARSE = 1024;
+const COARSE = 512;
 /** Ticks in a coarse slot. */
-const WIDTH = 8;
+const WIDTH = 16;
 /** How many owners are read ahead. */
 const AHEAD = 16;
 /** The slot after all others: what is due now. */

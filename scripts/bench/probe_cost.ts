@@ -171,9 +171,15 @@ function costOf(work: () => void): number {
   return (cpu() - start) * 1_000 / INTERVAL;
 }
 
-/** CPU time in ms a second of being woken up so often for nothing. */
+/** CPU time in ms a second of being woken up so often for nothing, apart from what the process takes at rest. */
 async function costOfWaking(times: number): Promise<number> {
-  const gap = 1_000 / times, start = performance.now(), before = cpu();
+  const idle = await costOfTimers(3_000);
+  return await costOfTimers(1_000 / times) - idle;
+}
+
+/** CPU time in ms a second of a timer that comes every `gap` ms. */
+async function costOfTimers(gap: number): Promise<number> {
+  const start = performance.now(), before = cpu();
   while (performance.now() - start < 3_000) await new Promise((resolve) => setTimeout(resolve, gap));
   return (cpu() - before) * 1_000 / (performance.now() - start);
 }

@@ -23,7 +23,7 @@ import { Witness } from "./witness.ts";
 import type { World } from "./world.ts";
 
 /** How late a timer of the library may be, with that of its process. */
-const SLACK = 100;
+const SLACK = 180;
 
 /** What all peers of a run share. */
 export interface Scene {

@@ -29,6 +29,7 @@ const REGRESSIONS: readonly (readonly [seed: number, what: string])[] = [
   [660_825_805, "a message longer than all room held up the acknowledgement that its reader waited for"],
   [218_934, "a hello that was long on the way ended its sender with a protocol error, not as superseded"],
   [5_015_753, "a careful sender filled the outbox of a session that was handed over, and so ended it"],
+  [60_016_590, "a flush was held to what the other end of a session that was handed over had sent since"],
 ];
 
 for (const [seed, what] of REGRESSIONS) {

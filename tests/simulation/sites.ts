@@ -22,7 +22,7 @@ import type { Lots } from "./lots.ts";
 import type { World } from "./world.ts";
 
 /** How late a timer of the library may be, with that of its process. */
-export const SLACK = 100;
+export const SLACK = 180;
 
 /** What all of a run share. */
 export interface SessionScene {

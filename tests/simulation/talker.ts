@@ -283,7 +283,8 @@ export class Talker {
 
   #flush(): void {
     const { out, connection } = this;
-    const { sent } = out;
+    // Not what the end has sent since to which this one gave the session.
+    const sent = this.#upTo;
     this.owed++;
     connection.flush().then(() => {
       this.owed--;

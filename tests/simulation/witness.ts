@@ -47,7 +47,7 @@ const UNKNOWN: Ways = {
 };
 
 /** How late a deadline may fall due that was set more than 2.5 s before; the nearer ones, 10 ms. */
-const TICK = 80;
+const TICK = 160;
 /** Pauses of ours that may excuse one silence. */
 const EXCUSES = 3;
 const SPREAD = 0.2;
