@@ -156,7 +156,9 @@ function joined(first: Uint8Array, rest: readonly Uint8Array[], size: number): U
 
 /** How many connections are in the midst of receiving: more than one if the application writes to itself. */
 let receiving = 0;
-/** Batches that hold something. One microtask flushes them all, instead of a closure for each. */
+/** The first batch that was begun meanwhile: most of the time the only one. */
+let answering: TurnBatch | undefined;
+/** Other batches that hold something. One microtask flushes them all, instead of a closure for each. */
 const waiting: TurnBatch[] = [];
 
 /** Says that a chunk is lent: until {@linkcode endReceiving} nothing is flushed by itself. */
@@ -166,12 +168,27 @@ export function beginReceiving(): void {
 
 /** Flushes every batch, since what was written may be a part of the chunk that was lent until now. */
 export function endReceiving(): void {
-  if (--receiving === 0 && waiting.length > 0) flushAll();
+  if (--receiving > 0) return;
+  if (answering !== undefined) {
+    const batch = answering;
+    answering = undefined;
+    if (batch.waits()) waitOn(batch);
+    else batch.flush();
+  }
+  if (waiting.length > 0) flushAll();
 }
 
 function flushSoon(batch: TurnBatch): void {
+  if (receiving > 0 && answering === undefined) answering = batch;
+  else {
+    waiting.push(batch);
+    if (receiving === 0) schedule();
+  }
+}
+
+function waitOn(batch: TurnBatch): void {
   waiting.push(batch);
-  if (receiving === 0) schedule();
+  schedule();
 }
 
 /** A promise costs less than `queueMicrotask`. */

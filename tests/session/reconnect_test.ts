@@ -183,7 +183,7 @@ test("What the server says about when to come back is obeyed", async () => {
   void handled[0]!.close({ code: 4000, retryAfter: 3_000 });
   await it.clock.run(3_090);
   assertEquals([connection.state, it.dials.length], ["away", 1]);
-  await it.clock.run(100);
+  await it.clock.run(170);
   assertEquals([connection.state, it.dials.length], ["open", 2]);
 });
 
