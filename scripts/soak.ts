@@ -198,7 +198,12 @@ async function soak(): Promise<string[]> {
   await Promise.all(coming);
   await inTurn(lasting.map((client) => () => client.leave()));
   await inTurn(steady.map((client) => () => client.leave()));
-  const end = await report();
+  // The last of them may be gone here, and the server not have been told yet.
+  let end = await report();
+  for (const until = performance.now() + 5_000; end.now > 0 && performance.now() < until;) {
+    await pause(100);
+    end = await report();
+  }
   console.log(`${after()}  ${seen.messages} messages, lost: ${seen.lost}, twice: ${seen.doubled}`);
 
   if (!TELLING) {
