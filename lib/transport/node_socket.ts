@@ -5,12 +5,17 @@
  * {@linkcode PIECE} bytes or so wait inside it, and the rest waits here, where progress can be seen. As long
  * as nothing waits, a write is one plain call.
  *
+ * Busy sockets of Node's read into memory that they share, and lend it: see `node_memory.ts`. One that leaves some of it to
+ * its handler, or to a write, reads into memory of its own from then on.
+ *
  * @module
  */
 
 import type net from "node:net";
 import { socketError } from "./failure.ts";
+import { type OnRead, SharedMemory, unfilled } from "./node_memory.ts";
 import { checkTcpKeepAlive } from "./options.ts";
+import { ReadBuffer } from "./read_buffer.ts";
 import { stayAwake, stopStayingAwake } from "./stay_awake.ts";
 import type { Address, Socket, SocketHandler, TcpKeepAlive, TlsInfo, Transport } from "./transport.ts";
 
@@ -18,6 +23,13 @@ import type { Address, Socket, SocketHandler, TcpKeepAlive, TlsInfo, Transport }
 const PIECE = 16 * 1024;
 /** Bytes handed over at a time while the kernel takes all of it. */
 const GULP = 64 * 1024;
+
+/** A socket is busy when so many chunks have come within a second, and none of them was kept. */
+const BUSY = 32;
+
+/** The socket whose handler is looking at memory that is lent, and where its next read goes. */
+let lender: NodeSocket | undefined;
+let space: Uint8Array;
 
 /** Bun lets a process end in which a `TLSSocket` has ended its side and still reads. */
 const FORGETS = "Bun" in globalThis;
@@ -40,6 +52,12 @@ export interface Ends {
   readonly carrier?: net.Socket;
 }
 
+/** The transport of a socket. */
+interface NodeParent extends Transport {
+  /** Chunks after which a socket is busy, if not {@linkcode BUSY}: for tests. */
+  readonly busyAfter?: number;
+}
+
 /** A socket of `node:net`. */
 export class NodeSocket implements Socket {
   readonly localAddress: Address;
@@ -47,7 +65,7 @@ export class NodeSocket implements Socket {
   readonly tls: TlsInfo | undefined;
   /** The socket that a reset is asked of. */
   readonly #carrier: net.Socket;
-  readonly #parent: Transport;
+  readonly #parent: NodeParent;
   readonly #raw: RawSocket;
   #handler: SocketHandler | undefined;
   /** What waits here; the first {@linkcode #head} entries have gone. */
@@ -60,6 +78,12 @@ export class NodeSocket implements Socket {
   /** The callback of every write of this socket, made by the first. */
   #taken: (() => void) | undefined;
   #paused = false;
+  /** Chunks that have come since the instant that is noted; and the memory that they are read into, once they are many. */
+  #chunks = 0;
+  #since = 0;
+  #memory: SharedMemory | ReadBuffer | undefined;
+  /** Some of what is lent waits to be written. */
+  #lentWaits = false;
   /** `shutdown()` was called. */
   #ending = false;
   /** Aborted or closed: nothing but `close` is told any more. */
@@ -115,6 +139,9 @@ export class NodeSocket implements Socket {
       this.#pump();
     }
     const waiting = raw.writableLength + this.#queued;
+    if (waiting > 0 && lender !== undefined && bytes.buffer === lender.#memory!.space.buffer) {
+      lender.#lentWaits = true;
+    }
     if (this.#marked > 0) this.#marked += length;
     else this.#marked = waiting;
     return waiting === 0;
@@ -187,7 +214,57 @@ export class NodeSocket implements Socket {
   received(chunk: Uint8Array): void {
     if (this.#gone) return;
     // Not a Buffer, whose `slice` and `toString` are not those of a Uint8Array.
-    this.#handler!.data(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length));
+    const kept = this.#handler!.data(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length)) === true;
+    // Whoever keeps what came needs new memory for each chunk: Node's way is the best there is then.
+    if (kept) this.#chunks = 0;
+    else if (++this.#chunks >= (this.#parent.busyAfter ?? BUSY)) this.#lookWhetherBusy();
+  }
+
+  #lookWhetherBusy(): void {
+    const now = performance.now(), busy = now - this.#since < 1_000;
+    this.#chunks = 0;
+    this.#since = now;
+    // Not amid what Node does after a chunk, which is to read more.
+    if (busy && this.#carrier === this.#raw) setImmediate(() => this.#share());
+  }
+
+  /** Reads into shared memory from now on, if Node can. */
+  #share(): void {
+    const raw = this.#raw;
+    if (this.#memory !== undefined || this.#gone || this.#paused) return;
+    if (raw.readableLength > 0 || raw.readableEnded) return;
+    this.#memory = SharedMemory.join(raw, INTO);
+    // The stream is not to ask for more by itself, after a pause: this it takes for a read that is under way.
+    if (this.#memory !== undefined) raw.read(0);
+  }
+
+  /** Takes what was read into its memory. Returns where the next read goes. @internal */
+  read(size: number): Uint8Array {
+    let memory = this.#memory!;
+    if (this.#gone) return memory.space;
+    let left = false;
+    lender = this;
+    this.#lentWaits = false;
+    try {
+      left = this.#handler!.data(memory.chunk(size)) === true;
+    } catch (error) {
+      // Node must be told where to read next, whatever the handler did.
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+    lender = undefined;
+    left ||= this.#lentWaits;
+    if (!(memory instanceof SharedMemory)) {
+      if (left) memory.leave(size);
+      else memory.reuse(size);
+    } else if (left) {
+      memory.part(this.#raw, true);
+      memory = this.#memory = new ReadBuffer(unfilled);
+    }
+    // A handler that transfers what it was lent leaves nothing.
+    if (memory.space.length === 0) memory.renew();
+    return memory.space;
   }
 
   /** @internal */
@@ -214,6 +291,7 @@ export class NodeSocket implements Socket {
   closed(): void {
     if (this.#closed) return;
     this.#closed = true;
+    if (this.#memory instanceof SharedMemory) this.#memory.part(this.#raw, false);
     this.#hold();
     if (!this.#gone) {
       // An end that waited for the handler to read again is still one: Bun closes without waiting for it.
@@ -306,6 +384,14 @@ const EMPTY = new Uint8Array(0);
 function onData(this: net.Socket, chunk: Uint8Array): void {
   (this as RawSocket)[OWNER].received(chunk);
 }
+
+/** What all busy sockets read by. */
+const INTO: OnRead = {
+  callback(size) {
+    space = (this as RawSocket)[OWNER].read(size);
+  },
+  buffer: () => space,
+};
 
 function onEnd(this: net.Socket): void {
   (this as RawSocket)[OWNER].ended();

@@ -22,9 +22,16 @@ const NONE = new Uint8Array(0);
 /** A buffer that adapts to what its reads bring. */
 export class ReadBuffer {
   /** Where the next read goes. */
-  space: Uint8Array = new Uint8Array(SMALLEST);
+  space: Uint8Array;
+  readonly #allocate: (size: number) => Uint8Array;
   #size = SMALLEST;
   #sparse = 0;
+
+  /** @param allocate Makes memory, which nobody reads before something has been read into it. */
+  constructor(allocate: (size: number) => Uint8Array = (size) => new Uint8Array(size)) {
+    this.#allocate = allocate;
+    this.space = allocate(SMALLEST);
+  }
 
   /** What a read of `length` bytes brought. */
   chunk(length: number): Uint8Array {
@@ -47,9 +54,15 @@ export class ReadBuffer {
     else this.renew();
   }
 
+  /** As {@linkcode keep}, and what is left of the buffer is not used again: whoever has the bytes may give all of it away. */
+  leave(length: number): void {
+    this.#learn(length);
+    this.renew();
+  }
+
   /** Leaves the whole buffer to whoever uses it. */
   renew(): void {
-    this.space = new Uint8Array(this.#size);
+    this.space = this.#allocate(this.#size);
   }
 
   /** No more reads come. */

@@ -11,8 +11,8 @@ const SECTIONS = {
   echo: [
     "Raw bytes",
     "Each chunk is sent back. 50 × 16 is 50 connections with 16 messages under way on each. `streams` is " +
-    "`toStreams()` with `pipeTo`. `raw, onread` reads in a way that Node does not document, and is shown for what it " +
-    "would bring.",
+    "`toStreams()` with `pipeTo`. `raw, onread` reads as our busy sockets do, by fields that Node does not " +
+    "document for accepted sockets.",
   ],
   frames: [
     "Frames",

@@ -17,6 +17,8 @@ interface Entry {
   readonly module: URL;
   /** Whether it runs on this runtime. */
   readonly here: boolean;
+  /** It is another one's, but for how its TCP sockets read. */
+  readonly tcpOnly?: boolean;
   /** Tests that it fails here for a reason which is not ours, by name. */
   readonly cannot?: Traits["cannot"];
 }
@@ -42,12 +44,19 @@ const entries: readonly Entry[] = [
   { label: "deno", module: lib("deno"), here: deno !== undefined },
   { label: "bun", module: lib("bun"), here: bun !== undefined },
   { label: "node", module: lib("node"), here: true, cannot: borrowed() },
+  {
+    label: "node, busy",
+    module: new URL("./programs/busy_node.ts", import.meta.url),
+    here: deno === undefined && bun === undefined,
+    tcpOnly: true,
+  },
 ];
 
-for (const { label, module, here, cannot } of entries) {
+for (const { label, module, here, tcpOnly, cannot } of entries) {
   if (!here) continue;
   const transport = await load(module.href);
   testTransport(transport, label, "tcp", { module, cannot });
+  if (tcpOnly) continue;
   if (transport.capabilities.unix) testTransport(transport, label, "unix", { module, cannot });
   if (transport.capabilities.tls === undefined) continue;
   if (label === "node" && bun !== undefined) {

@@ -1,7 +1,8 @@
 /**
  * An echo server on `node:net` that reads into memory which all its sockets share. Node documents `onread` for sockets
- * that a program makes, not for accepted ones, so this takes the handle out of them: shown for what it would bring, and not
- * what ours is measured against.
+ * that a program makes, not for accepted ones, so this takes the handle out of them: shown for what it brings, as our busy
+ * sockets read so too, and not what ours is measured against. It is right only for peers that read: when the kernel does not
+ * take an answer whole, others may read over the rest of it.
  *
  * Argument: port.
  *
