@@ -92,7 +92,7 @@ export function unfilled(size: number): Uint8Array {
 /** Has `raw` read into `memory`, which nobody may free while it does: not by handing it to another thread, either. */
 function direct(raw: net.Socket, memory: Uint8Array, { memory: name }: Names): void {
   const reader = raw as unknown as Reader;
-  reader._handle?.useUserBuffer!(memory);
+  reader._handle?.useUserBuffer?.(memory);
   reader[name] = memory;
 }
 
