@@ -217,7 +217,12 @@ export class NodeSocket implements Socket {
     const kept = this.#handler!.data(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length)) === true;
     // Whoever keeps what came needs new memory for each chunk: Node's way is the best there is then.
     if (kept) this.#chunks = 0;
-    else if (++this.#chunks >= (this.#parent.busyAfter ?? BUSY)) this.#lookWhetherBusy();
+    else if (++this.#chunks >= this.#most) this.#lookWhetherBusy();
+  }
+
+  /** Chunks after which it may be busy. */
+  get #most(): number {
+    return this.#parent.busyAfter ?? BUSY;
   }
 
   #lookWhetherBusy(): void {
@@ -231,8 +236,9 @@ export class NodeSocket implements Socket {
   /** Reads into shared memory from now on, if Node can. */
   #share(): void {
     const raw = this.#raw;
-    if (this.#memory !== undefined || this.#gone || this.#paused) return;
-    if (raw.readableLength > 0 || raw.readableEnded) return;
+    if (this.#memory !== undefined || this.#gone || raw.readableEnded) return;
+    // After the next chunk, then.
+    if (this.#paused || raw.readableLength > 0) return void (this.#chunks = this.#most);
     this.#memory = SharedMemory.join(raw, INTO);
     // The stream is not to ask for more by itself, after a pause: this it takes for a read that is under way.
     if (this.#memory !== undefined) raw.read(0);
