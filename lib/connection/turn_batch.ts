@@ -169,13 +169,14 @@ export function beginReceiving(): void {
 /** Flushes every batch, since what was written may be a part of the chunk that was lent until now. */
 export function endReceiving(): void {
   if (--receiving > 0) return;
-  if (answering !== undefined) {
-    const batch = answering;
-    answering = undefined;
-    if (batch.waits()) waitOn(batch);
-    else batch.flush();
-  }
+  const batch = answering;
+  answering = undefined;
   if (waiting.length > 0) flushAll();
+  if (batch === undefined) return;
+  if (!batch.waits()) return batch.flush();
+  // Last, so that this turn is counted once.
+  waiting.push(batch);
+  schedule();
 }
 
 function flushSoon(batch: TurnBatch): void {
@@ -184,11 +185,6 @@ function flushSoon(batch: TurnBatch): void {
     waiting.push(batch);
     if (receiving === 0) schedule();
   }
-}
-
-function waitOn(batch: TurnBatch): void {
-  waiting.push(batch);
-  schedule();
 }
 
 /** A promise costs less than `queueMicrotask`. */

@@ -1,6 +1,6 @@
 /**
  * Protocols of packets: each tells at its beginning how long it is. What all of them need is here, so that one of them
- * takes some forty lines.
+ * takes some forty to fifty lines.
  *
  * @module
  */

@@ -119,6 +119,27 @@ test("A TurnBatch that waits for more holds no other up", async () => {
   assertEquals(one.sent, [[1]]);
 });
 
+test("What answers a chunk waits for more as all else does, and leaves by itself", async () => {
+  // As many turns as outside of a chunk, be others there or not.
+  const turns = async (lent: boolean, beside: boolean) => {
+    const one = batch(), other = batch();
+    if (lent) beginReceiving();
+    one.batch.write(bytes(1), true);
+    if (beside) other.batch.write(bytes(2), true);
+    if (lent) endReceiving();
+    let turns = 0;
+    for (; one.sent.length === 0; turns++) {
+      assert(turns < 20, "it never left");
+      await undefined;
+    }
+    assertEquals(other.sent.length, beside ? 1 : 0);
+    return turns;
+  };
+  const [alone, among] = [await turns(false, false), await turns(false, true)];
+  // The end of the chunk is the first of them.
+  assertEquals([await turns(true, false), await turns(true, true)], [alone - 1, among - 1]);
+});
+
 /** Writes a message as it is, if it has at most 1000 bytes. */
 const plain: Wire<never, Uint8Array> = {
   unfinished: 0,
