@@ -57,6 +57,23 @@ test("What is lent to one connection may be sent by another", () => {
   assertEquals(b.socket.sent, ["hello"]);
 });
 
+test("What is lent to one connection leaves by another at once, whatever that still has to answer", () => {
+  const a = live(), b = live();
+  b.socket.receive("one");
+  b.socket.receive("two");
+  a.connection.onMessage = (bytes) => b.connection.send(bytes);
+  a.socket.receive("hello");
+  assertEquals(b.socket.sent, ["hello"]);
+});
+
+test("What is lent within a call in which something else is lent leaves by the end of its own", () => {
+  const a = live(), b = live(), c = live();
+  a.connection.onMessage = () => b.socket.receive("inner");
+  b.connection.onMessage = (bytes) => c.connection.send(bytes);
+  a.socket.receive("outer");
+  assertEquals(c.socket.sent, ["inner"]);
+});
+
 test("What an iterator gives is the receiver's own, large or small", async () => {
   const { socket, connection } = live();
   const log = collect(connection, decode);

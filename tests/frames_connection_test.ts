@@ -14,6 +14,7 @@ import { serve, type ServeOptions } from "../lib/server.ts";
 import { FakeClock } from "../lib/testing/fake_clock.ts";
 import { memoryNetwork } from "../lib/transport/memory.ts";
 import type { Socket, Transport } from "../lib/transport/transport.ts";
+import { live as alone } from "./support/live.ts";
 
 type Message = Uint8Array | string;
 
@@ -488,4 +489,17 @@ test("A drain is told to onDrain, and the end after it is going away", async () 
   assertEquals(notices, [{ within: 7_000, retryAfter: 1_500, to: "[::1]:99" }, true]);
   assertEquals([code, farewell], ["closed", { code: 1, text: "", retryAfter: 1_500 }]);
   await clock.until(server.closed);
+});
+
+test("A long message that was only lent arrives as it was, however long it waits", async () => {
+  const it = await serving();
+  const connection = await it.dial(), lender = alone();
+  lender.connection.onMessage = (bytes) => connection.send(bytes);
+  const sent = Uint8Array.from({ length: 600_000 }, (_, i) => i * 7 % 251);
+  for (let at = 0; at < sent.length; at += 200_000) lender.socket.receive(sent.slice(at, at + 200_000));
+  // Much of it waits, and what was lent is overwritten by now.
+  assertGreater(connection.bufferedAmount, 300_000);
+  await it.clock.run(1_000);
+  assertEquals(it.got.map(({ length }) => length), [200_000, 200_000, 200_000]);
+  assert(it.got.flatMap((bytes) => [...bytes as Uint8Array]).every((byte, i) => byte === sent[i]), "changed");
 });

@@ -7,7 +7,7 @@
 
 import type { Pieces, Wire } from "../protocol/protocol.ts";
 import type { Socket } from "../transport/transport.ts";
-import { type BatchOwner, TurnBatch } from "./turn_batch.ts";
+import { type BatchOwner, isReceiving, TurnBatch } from "./turn_batch.ts";
 
 /** Bytes that may wait in the socket before the next piece is given to it. */
 const AHEAD = 64 * 1024;
@@ -65,6 +65,8 @@ export class Outlet implements BatchOwner {
     this.#queue.push(message);
     this.#queued += size;
     this.pump();
+    // What waits longer than the call may be of a chunk that is only lent.
+    if (this.#queued > 0 && isReceiving()) this.#own();
     return size;
   }
 
@@ -138,9 +140,33 @@ export class Outlet implements BatchOwner {
     this.#batch.writeOut(piece);
   }
 
+  /** Has the newest message wait in memory of its own. */
+  #own(): void {
+    const last = this.#queue.length - 1, message = this.#queue[last]!;
+    this.#queue[last] = message instanceof Uint8Array ? new Uint8Array(message) : new Taken(message);
+  }
+
   #shut(): void {
     this.#batch.flush();
     this.#socket.shutdown();
+  }
+}
+
+/** Pieces that have been taken, and so refer to nothing any more. */
+class Taken implements Pieces {
+  readonly #pieces: Uint8Array[] = [];
+  left: number;
+
+  constructor(pieces: Pieces) {
+    this.left = pieces.left;
+    for (let piece; (piece = pieces.next()) !== undefined;) this.#pieces.push(piece);
+    this.#pieces.reverse();
+  }
+
+  next(): Uint8Array | undefined {
+    const piece = this.#pieces.pop();
+    this.left -= piece?.length ?? 0;
+    return piece;
   }
 }
 

@@ -57,11 +57,11 @@ export class TurnBatch {
    * Adds bytes, in order. They leave with {@linkcode flush}, which comes by itself at the end of the turn.
    *
    * @param more Whether more will most likely follow in a moment, since the application has more to answer: promises
-   * that it waits for meanwhile would else be the ends of turns.
+   * that it waits for meanwhile would else be the ends of turns. Of no account while a chunk is lent.
    */
   write(bytes: Uint8Array, more = false): void {
     if (writer === this) this.#closeRun();
-    this.#patience = more ? PATIENCE : 0;
+    this.#patience = more && receiving === 0 ? PATIENCE : 0;
     if (bytes.length > SMALL) {
       this.flush();
       return this.#owner.hand(bytes);
@@ -91,7 +91,7 @@ export class TurnBatch {
       if (this.#first === undefined) flushSoon(this);
     }
     used = end;
-    this.#patience = more ? PATIENCE : 0;
+    this.#patience = more && receiving === 0 ? PATIENCE : 0;
     this.#bytes += end - at;
     return end - at;
   }
@@ -154,29 +154,30 @@ function joined(first: Uint8Array, rest: readonly Uint8Array[], size: number): U
   return bytes;
 }
 
-/** How many connections are in the midst of receiving: more than one if the application writes to itself. */
+/** How many connections are in the midst of receiving: more than one if what one is told makes another receive. */
 let receiving = 0;
 /** The first batch that was begun meanwhile: most of the time the only one. */
 let answering: TurnBatch | undefined;
 /** Other batches that hold something. One microtask flushes them all, instead of a closure for each. */
 const waiting: TurnBatch[] = [];
 
+/** Whether a chunk is lent: what is written now may be a part of it. */
+export function isReceiving(): boolean {
+  return receiving > 0;
+}
+
 /** Says that a chunk is lent: until {@linkcode endReceiving} nothing is flushed by itself. */
 export function beginReceiving(): void {
   receiving++;
 }
 
-/** Flushes every batch, since what was written may be a part of the chunk that was lent until now. */
+/** Flushes every batch that was written to meanwhile: that may be a part of the chunk that was lent until now. */
 export function endReceiving(): void {
-  if (--receiving > 0) return;
+  receiving--;
   const batch = answering;
   answering = undefined;
   if (waiting.length > 0) flushAll();
-  if (batch === undefined) return;
-  if (!batch.waits()) return batch.flush();
-  // Last, so that this turn is counted once.
-  waiting.push(batch);
-  schedule();
+  batch?.flush();
 }
 
 function flushSoon(batch: TurnBatch): void {

@@ -1,6 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import { Outlet, type OutletOwner } from "../../lib/connection/outlet.ts";
+import { beginReceiving, endReceiving } from "../../lib/connection/turn_batch.ts";
 import type { Pieces } from "../../lib/protocol/protocol.ts";
 import { text } from "../support/feed.ts";
 import { FakeSocket } from "../support/fake_socket.ts";
@@ -146,4 +147,33 @@ test("A long queue behind a long message keeps its order", () => {
     queued.join("").replaceAll("-", ""),
     Array.from({ length: 3_000 }, (_, i) => `${i},`).join(""),
   );
+});
+
+test("What waits behind a long message while a chunk is lent waits in memory of its own", () => {
+  const { socket, outlet } = opened(0);
+  const queued: string[] = [];
+  const write = socket.write.bind(socket);
+  socket.write = (bytes) => {
+    queued.push(new TextDecoder().decode(bytes));
+    return write(bytes);
+  };
+  socket.start({ data() {}, written: () => outlet.pump(), end() {}, close() {} });
+  const lent = new Uint8Array(200_000).fill(0x61);
+  /** A message that refers to `lent` until its last piece is taken. */
+  const refers: Pieces = {
+    left: lent.length,
+    next() {
+      const from = lent.length - this.left;
+      if (this.left === 0) return undefined;
+      (this as { left: number }).left -= 10_000;
+      return lent.slice(from, from + 10_000);
+    },
+  };
+  beginReceiving();
+  assertEquals([outlet.send(refers), outlet.send(lent.subarray(7, 12))], [200_000, 5]);
+  endReceiving();
+  assertEquals(outlet.bytes, 200_005);
+  lent.fill(0x78);
+  while (outlet.bytes > 0) socket.take(20_000);
+  assertEquals(runs(queued), "a200005");
 });
