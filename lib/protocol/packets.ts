@@ -1,12 +1,13 @@
 /**
  * Protocols of packets: each tells at its beginning how long it is. What all of them need is here, so that one of them
- * takes some forty to fifty lines.
+ * takes some thirty lines.
  *
  * @module
  */
 
 import { ProtocolError } from "../errors.ts";
 import { count } from "../checked.ts";
+import { CloseCode } from "./close_codes.ts";
 import type { Protocol, Role, Wire, WireEvents } from "./protocol.ts";
 
 /** Options for {@linkcode packets}: a {@linkcode Protocol} whose wire knows packets only. */
@@ -35,7 +36,11 @@ export interface PacketWire<In, Out = In>
    * @throws {ProtocolError} If the peer broke the rules.
    */
   packet(packet: Uint8Array, events: WireEvents<In>): void;
-  /** The peer will send no more; a packet that has begun is an error already. @default nothing to report */
+  /**
+   * The peer will send no more; a packet that has begun is an error already.
+   *
+   * @default After our goodbye that is the answer to it, an end in order; before it there is nothing to report.
+   */
   end?(events: WireEvents<In>): void;
 }
 
@@ -92,7 +97,12 @@ function wireOf<In, Out>(inner: PacketWire<In, Out>, most: number): Wire<In, Out
     ...(inner.ping && { ping: () => inner.ping!() }),
     ...(inner.pong && { pong: (payload, proof) => inner.pong!(payload, proof) }),
     ...(inner.challenge && { challenge: (payload, by) => inner.challenge!(payload, by) }),
-    ...(inner.goodbye && { goodbye: (farewell) => inner.goodbye!(farewell) }),
+    ...(inner.goodbye && {
+      goodbye(farewell) {
+        packets.parted = true;
+        return inner.goodbye!(farewell);
+      },
+    }),
     ...(inner.greet && { greet: (offer) => inner.greet!(offer) }),
     ...(inner.ack && { ack: (count) => inner.ack!(count) }),
     ...(inner.drain && { drain: (notice) => inner.drain!(notice) }),
@@ -107,6 +117,8 @@ class Packets<In, Out> {
   #space: Uint8Array = NOTHING;
   #length = 0;
   #needs = 0;
+  /** We have said goodbye. */
+  parted = false;
 
   constructor(wire: PacketWire<In, Out>, most: number) {
     this.#wire = wire;
@@ -143,7 +155,8 @@ class Packets<In, Out> {
         `The stream must not end amid a packet: ${this.#length} bytes of one have come`,
       );
     }
-    this.#wire.end?.(events);
+    if (this.#wire.end !== undefined) this.#wire.end(events);
+    else if (this.parted) events.farewell?.({ code: CloseCode.normal, text: "", retryAfter: 0 });
   }
 
   /** Adds to the packet that has begun, and looks at it if that is enough. Returns where in the chunk the next one may be. */

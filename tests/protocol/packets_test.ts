@@ -159,6 +159,29 @@ test("packets() says what is wrong with a size that is none", () => {
   );
 });
 
+test("packets() takes an end after our goodbye for the answer to it, unless its wire has a word of its own", () => {
+  const farewells: (string | number)[] = [];
+  const events: WireEvents<Uint8Array> = {
+    message() {},
+    ping() {},
+    pong() {},
+    farewell: ({ code, text }) => void farewells.push(code, text),
+  };
+  const goodbye = () => Uint8Array.of(0, 0), end = () => {};
+  for (
+    const [more, parts, expected] of [
+      [{ goodbye }, true, [0, ""]],
+      [{ goodbye }, false, []],
+      [{ goodbye, end }, true, []],
+    ] as const
+  ) {
+    const wire = protocol(prefixed(more)).open("client");
+    if (parts) wire.goodbye!();
+    wire.end(events);
+    assertEquals(farewells.splice(0), expected);
+  }
+});
+
 test("packets() has of what is optional what its wire has", () => {
   const plain = protocol().open();
   assertEquals(Object.keys(plain).sort(), ["encode", "end", "receive", "unfinished"]);
