@@ -129,11 +129,6 @@ export class LastingConnection<In, Out>
     return this.#link.up;
   }
 
-  /** Whether the peer has said that it is done, and not only answered that the session goes elsewhere. */
-  get done(): boolean {
-    return this.#peerDone && !this.#handedOver;
-  }
-
   /** Whether it is being handed over to another process. */
   get leaving(): boolean {
     return this.#frozen;

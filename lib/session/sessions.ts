@@ -138,9 +138,7 @@ export class Sessions<In, Out> {
   ): void {
     if (live.state === "closed") return;
     const session = known?.session;
-    if (session === undefined || known!.done || !sameSecret(session.ticket.secret, secret)) {
-      return this.#begin(live);
-    }
+    if (session === undefined || !sameSecret(session.ticket.secret, secret)) return this.#begin(live);
     const could = known!.couldHave(offer.received);
     // Its hello was long on the way, and somebody has come with the ticket since.
     if (could === "early") return live.dismiss("superseded");

@@ -178,7 +178,7 @@ test("packets() takes an end after our goodbye for the answer to it, unless its 
     const wire = protocol(prefixed(more)).open("client");
     if (parts) wire.goodbye!();
     wire.end(events);
-    assertEquals(farewells.splice(0), expected);
+    assertEquals(farewells.splice(0), [...expected]);
   }
 });
 

@@ -499,3 +499,20 @@ test("for await goes on across links, and ends with the session", async () => {
   assertEquals(seen, numbers(1, 5));
   await given.clock.until(connection.close());
 });
+
+test("Who has finished and comes back gets the rest, as long as the session is there", async () => {
+  const { connection, network, clock, back, handled } = await sessionOf({
+    client: { heartbeat: { interval: 1_000, timeout: 2_000 }, reconnect: { whenSuspect: true } },
+  });
+  network.links[0]!.cut("to-client");
+  // More than the kernel takes.
+  for (let i = 0; i < 10; i++) void handled[0]!.send(new Uint8Array(50_000).fill(i));
+  while (connection.health === "healthy") await clock.run(10);
+  connection.finish();
+  await clock.run(50);
+  // The server has heard it and says goodbye too, but nothing of that arrives.
+  assertEquals([handled[0]!.state, back], ["closing", []]);
+  assertEquals((await ended(connection, clock)).code, "closed");
+  assertEquals(back.map((message) => message[0] as number | string), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  assertEquals([(await ended(handled[0]!, clock)).code, handled.length], ["closed", 1]);
+});

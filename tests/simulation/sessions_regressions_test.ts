@@ -30,6 +30,7 @@ const REGRESSIONS: readonly (readonly [seed: number, what: string])[] = [
   [218_934, "a hello that was long on the way ended its sender with a protocol error, not as superseded"],
   [5_015_753, "a careful sender filled the outbox of a session that was handed over, and so ended it"],
   [60_016_590, "a flush was held to what the other end of a session that was handed over had sent since"],
+  [455_973_888, "a client that had finished and came back got nothing of what its server had still to send"],
 ];
 
 for (const [seed, what] of REGRESSIONS) {
