@@ -172,13 +172,11 @@ export class Site {
       });
       return;
     }
-    for (const talker of this.#talkersOf(process)) {
-      talker.markLeft();
-      talker.aborts = true;
-    }
+    this.#markLeft(process);
     const timeout = lots.scale(200, 6_000);
     const retryAfter = lots.chance(0.3) ? lots.scale(10, 1_000) : 0;
     process.tell(() => {
+      this.#markLeft(process);
       if (how === "abort") last.server.abort(new Error("stop"));
       else void last.server.drain({ timeout, retryAfter });
     });
@@ -192,11 +190,11 @@ export class Site {
       const { process, server, stopping } = entry;
       if (process.dead || stopping) continue;
       entry.stopping = true;
-      for (const talker of this.#talkersOf(process)) {
-        talker.markLeft();
-        talker.aborts = true;
-      }
-      process.tell(() => void server.drain({ timeout: 5_000 }));
+      this.#markLeft(process);
+      process.tell(() => {
+        this.#markLeft(process);
+        void server.drain({ timeout: 5_000 });
+      });
     }
   }
 
@@ -277,6 +275,14 @@ export class Site {
         return talker.left || client === undefined || client.left ? undefined : "it should have been kept";
       default:
         return "nobody knows why";
+    }
+  }
+
+  /** Notes that the server ends them. Who comes while its process is away is one of them by the time it hears of it. */
+  #markLeft(process: Process): void {
+    for (const talker of this.#talkersOf(process)) {
+      talker.markLeft();
+      talker.aborts = true;
     }
   }
 
