@@ -25,7 +25,7 @@ const PIECE = 16 * 1024;
 const GULP = 64 * 1024;
 
 /** A socket is busy when so many chunks have come within a second, and none of them was kept. */
-const BUSY = 32;
+const BUSY = 8;
 
 /** The socket whose handler is looking at memory that is lent, and where its next read goes. */
 let lender: NodeSocket | undefined;
@@ -229,8 +229,8 @@ export class NodeSocket implements Socket {
     const now = performance.now(), busy = now - this.#since < 1_000;
     this.#chunks = 0;
     this.#since = now;
-    // Not amid what Node does after a chunk, which is to read more.
-    if (busy && this.#carrier === this.#raw) setImmediate(() => this.#share());
+    // Not amid what Node does after a chunk, which is to read more; but before it does the next thing, which may be a pause.
+    if (busy && this.#carrier === this.#raw) queueMicrotask(() => this.#share());
   }
 
   /** Reads into shared memory from now on, if Node can. */

@@ -215,7 +215,7 @@ test(
         return keep;
       }, async (dial) => {
         const stream = await dial();
-        for (let n = 0; n < (keep ? MANY : 20); n++) {
+        for (let n = 0; n < (keep ? MANY : 7); n++) {
           stream.send(100);
           await stream.whole();
         }
