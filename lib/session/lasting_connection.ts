@@ -22,6 +22,7 @@ import { type LiveConnection, nextId } from "../connection/live_connection.ts";
 import { Outcome } from "../connection/outcome.ts";
 import type { ConnectionPolicy } from "../connection/policy.ts";
 import { Room } from "../connection/room.ts";
+import { isReceiving } from "../connection/turn_batch.ts";
 import {
   type CloseReason,
   ConnectionError,
@@ -262,7 +263,10 @@ export class LastingConnection<In, Out>
       if (!this.#frozen) this.end("write-overflow", "local");
       return this.#outcome.refuse(ELSEWHERE);
     }
-    const kept = encoded(this.#link.live.encode(message));
+    const bytes = this.#link.live.encode(message);
+    // A message that goes as it is may be of a chunk that is only lent.
+    const lent = bytes === message && isReceiving() && bytes instanceof Uint8Array;
+    const kept = encoded(lent ? new Uint8Array(bytes) : bytes);
     this.#outbox.add(kept);
     this.#messagesSent++;
     if (this.#link.up) {

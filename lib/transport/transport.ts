@@ -223,6 +223,9 @@ export interface Socket {
    * Takes all of `bytes`, in order, and never throws. Returns whether all of it is with the kernel
    * already; after `false`, {@linkcode SocketHandler.written} tells of the progress. Does nothing (and
    * returns `true`) after {@linkcode shutdown}, {@linkcode abort} or the end of the socket.
+   *
+   * `bytes` are not changed by the caller, with one exception: they may be of a chunk that is lent to a handler just now. A
+   * transport that lends chunks, and uses their memory again, copies what of them has to wait.
    */
   write(bytes: Uint8Array): boolean;
   /** Stops delivery of data, so that the kernel's window holds the peer back. Never blocks `close`. */

@@ -8,6 +8,7 @@ import { raw } from "../../lib/protocol/raw.ts";
 import { serve } from "../../lib/server.ts";
 import type { Socket, Transport } from "../../lib/transport/transport.ts";
 import { countedSignal } from "../support/counted_signal.ts";
+import { live } from "../support/live.ts";
 import { at, dialled, dialling, type Message, serving, sessionOf, WHERE, type World, world } from "./pair.ts";
 
 const TERMS = { sendEvery: 0, hearEvery: 0, minPingGap: 0 };
@@ -416,4 +417,21 @@ test("Messages sent while the peer says goodbye wait for the next link, or are r
     await it.clock.run(5_000);
     assertEquals([await sent, got], whileAway === "keep" ? ["accepted", ["late"]] : ["refused", []]);
   }
+});
+
+test("What was only lent, and is sent while there is no link, arrives as it was", async () => {
+  const it = world(), { transport, clock } = it, got: string[] = [];
+  const options = { transport, clock, protocol: raw(), heartbeat: false } as const;
+  await serve({ ...WHERE, ...options }, (connection) => {
+    connection.onMessage = (bytes) => void got.push(new TextDecoder().decode(bytes));
+  });
+  const connection = await clock.until(connect(WHERE, { ...options, reconnect: { initial: 100 } }));
+  it.network.reset();
+  await clock.run(10);
+  assertEquals(connection.state, "away");
+  const lender = live();
+  lender.connection.onMessage = (bytes) => connection.send(bytes);
+  lender.socket.receive("hello");
+  await clock.run(1_000);
+  assertEquals(got, ["hello"]);
 });
