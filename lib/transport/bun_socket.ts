@@ -12,6 +12,7 @@
  */
 
 import { socketError } from "./failure.ts";
+import { owned } from "./lent.ts";
 import { checkTcpKeepAlive } from "./options.ts";
 import type { Address, Socket, SocketHandler, TcpKeepAlive, Transport } from "./transport.ts";
 import { WriteQueue } from "./write_queue.ts";
@@ -101,13 +102,13 @@ export class BunSocket implements Socket {
     if (this.#shut || this.#gone) return true;
     const queue = this.#queue;
     if (queue !== undefined && queue.bytes > 0) {
-      if (bytes.length > 0) queue.push(bytes);
+      if (bytes.length > 0) queue.push(owned(bytes));
       return false;
     }
     const size = this.#raw.write(bytes);
     // Less than nothing: it has closed, which `close` tells.
     if (size === bytes.length || size < 0) return true;
-    (this.#queue ??= new WriteQueue()).push(bytes.subarray(size));
+    (this.#queue ??= new WriteQueue()).push(owned(bytes.subarray(size)));
     return false;
   }
 

@@ -18,6 +18,7 @@
  * @module
  */
 
+import { lend, owned } from "./lent.ts";
 import { checkTcpKeepAlive } from "./options.ts";
 import { ReadBuffer } from "./read_buffer.ts";
 import { socketError } from "./failure.ts";
@@ -141,7 +142,8 @@ export class DenoSocket implements Socket {
   write(bytes: Uint8Array): boolean {
     if (this.#shut || this.#gone) return true;
     if (bytes.length === 0) return this.#sending === undefined;
-    if (lender !== undefined && bytes.buffer === lender.#buffer.space.buffer) {
+    if (lender === undefined) bytes = owned(bytes);
+    else if (bytes.buffer === lender.#buffer.space.buffer) {
       if (lender === this && this.#sending === undefined) this.#held = true;
       else lender.#chunkTaken = true;
     }
@@ -242,6 +244,7 @@ export class DenoSocket implements Socket {
     this.#held = false;
     this.#chunkTaken = false;
     lender = this;
+    lend(space);
     let kept = false;
     try {
       kept = this.#handler!.data(buffer.chunk(size)) === true;
@@ -249,6 +252,7 @@ export class DenoSocket implements Socket {
       throwLater(error);
     }
     lender = undefined;
+    lend(undefined);
     if (this.#gone) return;
 
     kept ||= this.#chunkTaken;

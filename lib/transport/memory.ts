@@ -135,7 +135,7 @@ class Network implements Transport {
 
   constructor(clock: Clock, bufferBytes: number, split: Kernel["split"]) {
     this.#schedule = new Schedule(clock);
-    this.#kernel = { transport: this, schedule: this.#schedule, bufferBytes, split, lent: undefined };
+    this.#kernel = { transport: this, schedule: this.#schedule, bufferBytes, split };
   }
 
   async connect(target: Target, options: ConnectOptions = {}): Promise<Socket> {

@@ -8,6 +8,7 @@
  */
 
 import { socketError } from "./failure.ts";
+import { lend, owned } from "./lent.ts";
 import type { Lane } from "./memory_link.ts";
 import type { Schedule } from "./memory_schedule.ts";
 import { checkTcpKeepAlive } from "./options.ts";
@@ -26,8 +27,6 @@ export interface Kernel {
   readonly bufferBytes: number;
   /** How many of `available` bytes the next chunk has. */
   readonly split: (available: number) => number;
-  /** The buffer that is lent to a handler just now. */
-  lent: ArrayBufferLike | undefined;
 }
 
 /** One end of a connection. */
@@ -87,8 +86,7 @@ export class MemorySocket implements Socket {
   write(bytes: Uint8Array): boolean {
     if (this.#ending || this.#gone) return true;
     if (bytes.length > 0) {
-      // Lent bytes are overwritten after the call in which they were lent.
-      this.#queue.push(bytes.buffer === this.#kernel.lent ? new Uint8Array(bytes) : bytes);
+      this.#queue.push(owned(bytes));
       this.#queued += bytes.length;
       this.#pump();
     }
@@ -189,11 +187,11 @@ export class MemorySocket implements Socket {
       const asked = Math.floor(this.#kernel.split(available));
       const size = asked >= 1 ? Math.min(asked, available) : 1;
       const chunk = this.#take(size);
-      this.#kernel.lent = chunk.buffer;
+      const before = lend(chunk);
       try {
         if (this.#handler!.data(chunk) !== true) chunk.fill(SPENT);
       } finally {
-        this.#kernel.lent = undefined;
+        lend(before);
         this.#lane.send(() => this.peer.#acknowledge(size));
       }
     } else if (this.#finArrived && !this.#endTold) {

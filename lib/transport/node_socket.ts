@@ -13,6 +13,7 @@
 
 import type net from "node:net";
 import { socketError } from "./failure.ts";
+import { lend, owned } from "./lent.ts";
 import { type OnRead, SharedMemory, unfilled } from "./node_memory.ts";
 import { checkTcpKeepAlive } from "./options.ts";
 import { ReadBuffer } from "./read_buffer.ts";
@@ -131,6 +132,7 @@ export class NodeSocket implements Socket {
     if (this.#ending || this.#gone) return true;
     const { length } = bytes;
     const raw = this.#raw;
+    if (lender === undefined) bytes = owned(bytes);
     if (this.#queued > 0) this.#enqueue(bytes);
     else if (length <= PIECE && raw.writableLength < PIECE) {
       if (length > 0) raw.write(bytes, this.#taken ??= () => this.#progress());
@@ -250,6 +252,7 @@ export class NodeSocket implements Socket {
     if (this.#gone) return memory.space;
     let left = false;
     lender = this;
+    lend(memory.space);
     this.#lentWaits = false;
     try {
       left = this.#handler!.data(memory.chunk(size)) === true;
@@ -260,6 +263,7 @@ export class NodeSocket implements Socket {
       });
     }
     lender = undefined;
+    lend(undefined);
     left ||= this.#lentWaits;
     if (!(memory instanceof SharedMemory)) {
       if (left) memory.leave(size);

@@ -10,6 +10,7 @@
 import type stream from "node:stream";
 import type tls from "node:tls";
 import { socketError } from "./failure.ts";
+import { owned } from "./lent.ts";
 import type { Session, Taker } from "./tls_engine.ts";
 import type { Address, Socket, SocketHandler, TcpKeepAlive, TlsInfo } from "./transport.ts";
 import { WriteQueue } from "./write_queue.ts";
@@ -146,7 +147,7 @@ export class TlsSocket implements Socket {
   write(bytes: Uint8Array): boolean {
     if (this.#shut || this.#gone) return true;
     if (bytes.length > 0) {
-      this.#queue.push(bytes);
+      this.#queue.push(owned(bytes));
       this.#pump();
     }
     const waiting = this.bufferedAmount;

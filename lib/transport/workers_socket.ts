@@ -14,6 +14,7 @@
  */
 
 import { socketError } from "./failure.ts";
+import { owned } from "./lent.ts";
 import { checkTcpKeepAlive } from "./options.ts";
 import type { Address, Socket, SocketHandler, TcpKeepAlive, TlsInfo, Transport } from "./transport.ts";
 import { WriteQueue } from "./write_queue.ts";
@@ -126,8 +127,8 @@ export class WorkersSocket implements Socket {
   write(bytes: Uint8Array): boolean {
     if (this.#shut || this.#gone) return true;
     if (bytes.length === 0) return this.#sending === 0;
-    if (this.#sending === 0) this.#send(bytes);
-    else (this.#queue ??= new WriteQueue()).push(bytes);
+    if (this.#sending === 0) this.#send(owned(bytes));
+    else (this.#queue ??= new WriteQueue()).push(owned(bytes));
     return false;
   }
 
