@@ -14,8 +14,9 @@ export function short(number) {
 }
 
 /** What a cell says: the figure of the base, and of the others how it compares. @param {Verdict} verdict */
-function cell({ row, value, compared, target, met }) {
+function cell({ row, value, compared, target, noise, met }) {
   if (row.failure !== undefined) return "failed";
+  if (noise) return `${short(value.median)}: noise`;
   if (target?.inAll || compared === undefined) return short(value.median) + judged(target, met);
   const write = row.compare === "difference" ? signed : twoDigits;
   const { median, min, max } = compared;
@@ -76,8 +77,9 @@ export function asText(verdicts) {
 /** @param {readonly Verdict[]} verdicts */
 export function summary(verdicts) {
   const judged = verdicts.filter(({ target }) => target !== undefined);
-  const met = judged.filter(({ met }) => met).length;
+  const met = judged.filter(({ met }) => met).length, unknown = judged.filter(({ noise }) => noise).length;
   const failed = verdicts.filter(({ row }) => row.failure !== undefined);
   const why = failed.map(({ row }) => `\n${row.section}, ${row.runtime}, ${row.server}: ${row.failure}`);
-  return `${met} of ${judged.length} targets met, ${failed.length} loads failed${why.join("")}`;
+  const lost = unknown === 0 ? "" : `, ${unknown} not to be told from noise`;
+  return `${met} of ${judged.length} targets met${lost}, ${failed.length} loads failed${why.join("")}`;
 }

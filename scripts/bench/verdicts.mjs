@@ -31,7 +31,8 @@ const TARGETS = JSON.parse(readFileSync(new URL("targets.json", import.meta.url)
  * @property {number | undefined} rateRatio what that is of the base's
  * @property {number} others
  * @property {Target | undefined} target
- * @property {boolean | undefined} met
+ * @property {boolean} noise a figure of nothing, or less, was measured, and so a ratio says nothing
+ * @property {boolean | undefined} met not known if there is only noise
  */
 
 /**
@@ -85,6 +86,8 @@ function judgeOne(row, rows, target) {
   const against = row.compare === "difference" ? differences : ratios;
   const compared = base === undefined ? undefined : against(row.values, base.values);
   const value = spread(row.values);
+  const noise = compared !== undefined && against === ratios &&
+    [...row.values, ...base?.values ?? []].some((figure) => figure <= 0);
   const judged = (target?.inAll ? value : compared)?.median ?? NaN;
   const rate = median(row.rates);
   return {
@@ -95,7 +98,10 @@ function judgeOne(row, rows, target) {
     rateRatio: base === undefined || Number.isNaN(rate) ? undefined : ratios(row.rates, base.rates).median,
     others: median(row.others),
     target,
+    noise,
     // Two digits are what is shown, and more than the measurement is good for.
-    met: target && row.failure === undefined && Math.round(judged * 100) <= Math.round(target.most * 100),
+    met: !target || noise
+      ? undefined
+      : row.failure === undefined && Math.round(judged * 100) <= Math.round(target.most * 100),
   };
 }
