@@ -7,6 +7,7 @@
 
 import type { Pieces, Wire } from "../protocol/protocol.ts";
 import type { Socket } from "../transport/transport.ts";
+import { encoded, outgoing } from "./encoded.ts";
 import { type BatchOwner, isReceiving, TurnBatch } from "./turn_batch.ts";
 
 /** Bytes that may wait in the socket before the next piece is given to it. */
@@ -143,30 +144,12 @@ export class Outlet implements BatchOwner {
   /** Has the newest message wait in memory of its own. */
   #own(): void {
     const last = this.#queue.length - 1, message = this.#queue[last]!;
-    this.#queue[last] = message instanceof Uint8Array ? new Uint8Array(message) : new Taken(message);
+    this.#queue[last] = message instanceof Uint8Array ? new Uint8Array(message) : outgoing(encoded(message));
   }
 
   #shut(): void {
     this.#batch.flush();
     this.#socket.shutdown();
-  }
-}
-
-/** Pieces that have been taken, and so refer to nothing any more. */
-class Taken implements Pieces {
-  readonly #pieces: Uint8Array[] = [];
-  left: number;
-
-  constructor(pieces: Pieces) {
-    this.left = pieces.left;
-    for (let piece; (piece = pieces.next()) !== undefined;) this.#pieces.push(piece);
-    this.#pieces.reverse();
-  }
-
-  next(): Uint8Array | undefined {
-    const piece = this.#pieces.pop();
-    this.left -= piece?.length ?? 0;
-    return piece;
   }
 }
 

@@ -15,6 +15,7 @@ import type {
   ConnectionStats,
   OnMessage,
 } from "../connection.ts";
+import { encoded, outgoing } from "../connection/encoded.ts";
 import { Inbox, type InboxOwner } from "../connection/inbox.ts";
 import { failedLate } from "../connection/late_failure.ts";
 import type { ConnectionKeeper, MessageSink } from "../connection/keeper.ts";
@@ -39,7 +40,7 @@ import type { Address, TlsInfo } from "../transport/transport.ts";
 import { Acks, type AcksOwner } from "./acks.ts";
 import { isTheEnd, type LastingOwner, type Session } from "./lasting_owner.ts";
 import { Link } from "./link.ts";
-import { encoded, Outbox, outgoing } from "./outbox.ts";
+import { Outbox } from "./outbox.ts";
 import { Patience } from "./patience.ts";
 import { Receipts } from "./receipts.ts";
 import type { SessionRecord } from "./store.ts";

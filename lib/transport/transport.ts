@@ -224,8 +224,9 @@ export interface Socket {
    * already; after `false`, {@linkcode SocketHandler.written} tells of the progress. Does nothing (and
    * returns `true`) after {@linkcode shutdown}, {@linkcode abort} or the end of the socket.
    *
-   * `bytes` are not changed by the caller, with one exception: they may be of a chunk that is lent to a handler just now. A
-   * transport that lends chunks, and uses their memory again, copies what of them has to wait.
+   * The caller does not change `bytes`, with one exception: they may be of a chunk that is borrowed from this transport, or
+   * another, and valid during this call only. What of them has to wait is copied. The transports of this module know each
+   * other's chunks; one of your own copies whatever waits, and does not use the memory of a chunk again.
    */
   write(bytes: Uint8Array): boolean;
   /** Stops delivery of data, so that the kernel's window holds the peer back. Never blocks `close`. */

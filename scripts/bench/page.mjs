@@ -75,8 +75,8 @@ ${settings.rounds} rounds of ${settings.seconds} s for each load, the server on 
 Servers take turns under the same load, half a second each. The first column with figures has the figure itself,
 the median of the rounds; the others are ratios to it unless said otherwise: the median of the rounds, with the
 lowest and the highest. Targets are marked \`met\` or \`MISSED\`, with what the ratio should be; where a round
-measured nothing, or less, there is only the figure, and \`noise\`. \`others\` is the CPU time, in % of a core, that other programs took meanwhile: where it is high, only the ratios mean something,
-and they not much.
+measured nothing, or less, there is only the figure, and \`noise\`. \`others\` is the CPU time, in % of a core,
+that other programs took meanwhile: where it is high, only the ratios mean something, and they not much.
 
 ${summary(verdicts)}${leftOut}
 

@@ -35,6 +35,17 @@ function opened(room = Infinity) {
 const runs = (sent: readonly string[]) =>
   sent.join("").replace(/(.)\1*/g, (run, letter) => `${letter}${run.length} `).trim();
 
+/** Notes what `socket` is given from now on, write by write: the fake keeps of what waits only how much. */
+function noted(socket: FakeSocket): string[] {
+  const given: string[] = [];
+  const write = socket.write.bind(socket);
+  socket.write = (bytes) => {
+    given.push(new TextDecoder().decode(bytes));
+    return write(bytes);
+  };
+  return given;
+}
+
 test("Small messages of a turn leave as one write", async () => {
   const { socket, outlet, log } = opened();
   assertEquals(outlet.send(text("a")), 1);
@@ -66,13 +77,7 @@ test("What is not a message passes between the pieces; the next message waits fo
   outlet.send(text("b"));
   outlet.write(text("P"));
   outlet.flush();
-  const queued: string[] = [];
-  // What the kernel takes is what waits in order: the fake keeps only how much.
-  const write = socket.write.bind(socket);
-  socket.write = (bytes) => {
-    queued.push(new TextDecoder().decode(bytes));
-    return write(bytes);
-  };
+  const queued = noted(socket);
   while (outlet.bytes > 0) socket.take(20_000);
   assertEquals(runs(queued), "a48000 b1");
 });
@@ -133,12 +138,7 @@ test("clear() drops what the socket does not have yet", async () => {
 
 test("A long queue behind a long message keeps its order", () => {
   const { socket, outlet } = opened(0);
-  const queued: string[] = [];
-  const write = socket.write.bind(socket);
-  socket.write = (bytes) => {
-    queued.push(new TextDecoder().decode(bytes));
-    return write(bytes);
-  };
+  const queued = noted(socket);
   socket.start({ data() {}, written: () => outlet.pump(), end() {}, close() {} });
   outlet.send(long("-", 10, 16_000));
   for (let i = 0; i < 3_000; i++) outlet.send(text(`${i},`));
@@ -151,12 +151,7 @@ test("A long queue behind a long message keeps its order", () => {
 
 test("What waits behind a long message while a chunk is lent waits in memory of its own", () => {
   const { socket, outlet } = opened(0);
-  const queued: string[] = [];
-  const write = socket.write.bind(socket);
-  socket.write = (bytes) => {
-    queued.push(new TextDecoder().decode(bytes));
-    return write(bytes);
-  };
+  const queued = noted(socket);
   socket.start({ data() {}, written: () => outlet.pump(), end() {}, close() {} });
   const lent = new Uint8Array(200_000).fill(0x61);
   /** A message that refers to `lent` until its last piece is taken. */

@@ -1,27 +1,8 @@
 import { test } from "node:test";
-import { assert, assertEquals, assertStrictEquals } from "@std/assert";
-import type { Pieces } from "../../lib/protocol/protocol.ts";
-import { encoded, Outbox, outgoing } from "../../lib/session/outbox.ts";
+import { assert, assertEquals } from "@std/assert";
+import { Outbox } from "../../lib/session/outbox.ts";
 
 const bytes = (...values: number[]) => Uint8Array.from(values);
-
-/** Pieces as a wire gives them. */
-function pieces(...parts: Uint8Array[]): Pieces {
-  let at = 0;
-  return {
-    get left() {
-      return parts.slice(at).reduce((sum, { length }) => sum + length, 0);
-    },
-    next: () => parts[at++],
-  };
-}
-
-/** All that `message` has to give. */
-function drained(message: Pieces): number[][] {
-  const all: number[][] = [];
-  for (let piece = message.next(); piece !== undefined; piece = message.next()) all.push([...piece]);
-  return all;
-}
 
 test("A new outbox keeps nothing", () => {
   const outbox = new Outbox();
@@ -82,19 +63,4 @@ test("A long queue that is never empty keeps its order, and its numbers", () => 
   }
   const numbers = outbox.messages.map(([message]) => message![0]! << 8 | message![1]!);
   assertEquals(numbers, Array.from({ length: 1_500 }, (_, i) => 4_000 + i));
-});
-
-test("A message in one goes out as it is, one in pieces as pieces, and both as often as need be", () => {
-  const one = bytes(1, 2);
-  assertStrictEquals(outgoing(encoded(one)), one);
-  const several = encoded(pieces(bytes(1), bytes(2, 3)));
-  assertEquals(several, [bytes(1), bytes(2, 3)]);
-  for (let i = 0; i < 2; i++) {
-    const again = outgoing(several) as Pieces;
-    assertEquals(again.left, 3);
-    again.next();
-    assertEquals(again.left, 2);
-    assertEquals(drained(again), [[2, 3]]);
-    assertEquals([again.left, again.next()], [0, undefined]);
-  }
 });

@@ -27,7 +27,7 @@ async function open(
   options: {
     readonly listen?: Partial<ListenOptions>;
     readonly connect?: ConnectOptions;
-    accepted?: boolean;
+    readonly accepted?: boolean;
   } = {},
 ): Promise<Way> {
   let resolve!: (socket: Socket) => void;
@@ -103,6 +103,8 @@ const tls = async (): Promise<{ listen: Partial<ListenOptions>; connect: Connect
 
 const WAYS: Readonly<Record<string, () => Promise<Way>>> = {
   native: () => open(native),
+  // On Bun the accepted ones are of another kind.
+  "native, accepted": () => open(native, { accepted: true }),
   memory: () => open(memoryNetwork().transport),
   "node:net": () => open(node),
   TLS: async () => open(native, await tls()),

@@ -11,6 +11,7 @@ import { connect } from "../../lib/client.ts";
 import { lines } from "../../lib/protocol/lines.ts";
 import { serve } from "../../lib/server.ts";
 import type { Clock } from "../../lib/time/clock.ts";
+import { lend } from "../../lib/transport/lent.ts";
 import { memoryNetwork } from "../../lib/transport/memory.ts";
 import type { Transport } from "../../lib/transport/transport.ts";
 import { transport } from "../../lib/transport/workers.ts";
@@ -192,4 +193,17 @@ test("a socket of another request ends with an error that says so", async () => 
   await log.closed();
   assertEquals([log.events, log.code()], [["close"], "EPERM"]);
   assert(log.error!.message.includes("another request or Durable Object"));
+});
+
+test("what another transport lends is sent as it was, also what waits", async () => {
+  const { raw, log } = opened();
+  const lent = new Uint8Array(4).fill(1);
+  lend(lent);
+  log.socket.write(lent.subarray(0, 2));
+  log.socket.write(lent.subarray(2));
+  lend(undefined);
+  lent.fill(9);
+  raw.taken();
+  await pass(20);
+  assertEquals(raw.written.map((bytes) => [...bytes]), [[1, 1], [1, 1]]);
 });
