@@ -1,14 +1,14 @@
 /**
  * The numbers of the entries of a wheel, and the slots in which they wait.
  *
- * Of 100 000 entries none is in the processor's cache when its turn comes. So all that a wheel knows of one is in a single
- * record of 64 bytes, the length of a cache line, and to look at it costs one wait for memory.
+ * Of 1 000 000 entries none is in the processor's cache when its turn comes. So all that a wheel knows of one is in a single
+ * record of 64 bytes, the length of a cache line, and to look at it costs one wait for memory. To move one costs no other:
+ * a slot is a list of its entries' numbers, and not of entries that know their neighbours.
  *
  * @module
  */
 
-/** Not in any slot, or the end of one. */
-export const NONE = -1;
+import { NONE, SlotLists } from "./slot_lists.ts";
 
 /** Bytes of a record: a few fractions, then a few whole numbers. */
 const RECORD = 64;
@@ -21,40 +21,38 @@ const SPAN = 2;
 
 // Whole numbers of a record. Nothing is in its last 16 bytes: some runtimes begin an array 16 bytes into a cache line.
 const WHOLES = 16;
-const NEXT = 6;
-const PREVIOUS = 7;
-const SLOT = 8;
-const PUT_OFFS = 9;
-const PAUSES = 10;
+const PLACE = 6;
+const PUT_OFFS = 7;
+const PAUSES = 8;
 
-/** Entries, each a number from 0 on, in slots that are doubly linked lists. */
+/** Entries, each a number from 0 on, in slots from which the newest is taken first. */
 export class EntryTable {
   #fractions = new Float64Array(0);
   #wholes = new Int32Array(0);
   #capacity = 0;
   /** Numbers that were given so far. */
   #given = 0;
-  readonly #free: number[] = [];
-  readonly #heads: Int32Array;
-  /** A bit for each slot: whether it holds anything. A search that looks at slot after slot takes longer than what is due. */
-  readonly #filled: Int32Array;
+  /** The first number that is free again. Its record's `PLACE` has the next one. */
+  #free = NONE;
+  readonly #slots: SlotLists;
 
   /** Starts with no entries, and so many slots. */
   constructor(slots: number) {
-    this.#heads = new Int32Array(slots).fill(NONE);
-    this.#filled = new Int32Array(Math.ceil(slots / 32));
+    this.#slots = new SlotLists(slots);
     this.#grow(64);
   }
 
   /** A new entry, in no slot and without a deadline. */
   add(): number {
-    const id = this.#free.pop() ?? this.#given++;
+    let id = this.#free;
+    if (id !== NONE) this.#free = this.#wholes[WHOLES * id + PLACE]!;
+    else id = this.#given++;
     // By a quarter: what is not used yet is memory, too.
     if (id === this.#capacity) this.#grow(this.#capacity * 5 / 4);
     this.#fractions[FRACTIONS * id + DEADLINE] = Infinity;
     this.#fractions[FRACTIONS * id + TOUCHED] = -Infinity;
     this.#fractions[FRACTIONS * id + SPAN] = 0;
-    this.#wholes[WHOLES * id + SLOT] = NONE;
+    this.#wholes[WHOLES * id + PLACE] = NONE;
     this.#wholes[WHOLES * id + PUT_OFFS] = 0;
     return id;
   }
@@ -62,7 +60,8 @@ export class EntryTable {
   /** Forgets an entry that is in no slot. */
   remove(id: number): void {
     this.#fractions[FRACTIONS * id + DEADLINE] = NaN;
-    this.#free.push(id);
+    this.#wholes[WHOLES * id + PLACE] = this.#free;
+    this.#free = id;
   }
 
   /** When an entry falls due. */
@@ -84,6 +83,11 @@ export class EntryTable {
   spare(id: number, span: number, pauses: number): void {
     this.#fractions[FRACTIONS * id + SPAN] = span;
     this.#wholes[WHOLES * id + PAUSES] = pauses;
+  }
+
+  /** Takes back what {@linkcode spare} allowed. */
+  unspare(id: number): void {
+    this.#fractions[FRACTIONS * id + SPAN] = 0;
   }
 
   /** Whether an entry may be put off, and has been touched late enough. */
@@ -109,55 +113,32 @@ export class EntryTable {
 
   /** The first slot from `from` on, and before `to`, that holds anything; {@linkcode NONE} if there is none. */
   filledFrom(from: number, to: number): number {
-    const filled = this.#filled;
-    for (let word = from >> 5, bits = filled[word]! & -1 << from; word << 5 < to; bits = filled[++word]!) {
-      if (bits === 0) continue;
-      const slot = (word << 5) + 31 - Math.clz32(bits & -bits);
-      return slot < to ? slot : NONE;
-    }
-    return NONE;
+    return this.#slots.filledFrom(from, to);
   }
 
   /** Puts an entry that is in no slot into this one. */
   link(id: number, slot: number): void {
-    const wholes = this.#wholes, record = WHOLES * id, head = this.#heads[slot]!;
-    wholes[record + SLOT] = slot;
-    wholes[record + PREVIOUS] = NONE;
-    wholes[record + NEXT] = head;
-    if (head !== NONE) wholes[WHOLES * head + PREVIOUS] = id;
-    else this.#filled[slot >> 5]! |= 1 << slot;
-    this.#heads[slot] = id;
+    this.#wholes[WHOLES * id + PLACE] = this.#slots.push(slot, id);
   }
 
   /** Takes an entry out of its slot, if it is in one. */
   unlink(id: number): void {
-    const wholes = this.#wholes, record = WHOLES * id, slot = wholes[record + SLOT]!;
-    if (slot === NONE) return;
-    const next = wholes[record + NEXT]!, previous = wholes[record + PREVIOUS]!;
-    if (previous !== NONE) wholes[WHOLES * previous + NEXT] = next;
-    else {
-      this.#heads[slot] = next;
-      if (next === NONE) this.#filled[slot >> 5]! &= ~(1 << slot);
-    }
-    if (next !== NONE) wholes[WHOLES * next + PREVIOUS] = previous;
-    wholes[record + SLOT] = NONE;
+    const place = this.#wholes[WHOLES * id + PLACE]!;
+    if (place === NONE) return;
+    this.#slots.clear(place);
+    this.#wholes[WHOLES * id + PLACE] = NONE;
   }
 
-  /** The first entry of a slot; {@linkcode NONE} if there is none. */
-  first(slot: number): number {
-    return this.#heads[slot]!;
-  }
-
-  /** The entry after this one in its slot; {@linkcode NONE} after the last. */
-  next(id: number): number {
-    return this.#wholes[WHOLES * id + NEXT]!;
-  }
-
-  /** Takes the first entry out of a slot; {@linkcode NONE} if there is none. */
+  /** Takes the newest entry out of a slot; {@linkcode NONE} if there is none. */
   take(slot: number): number {
-    const id = this.#heads[slot]!;
-    if (id !== NONE) this.unlink(id);
+    const id = this.#slots.take(slot);
+    if (id !== NONE) this.#wholes[WHOLES * id + PLACE] = NONE;
     return id;
+  }
+
+  /** Writes into `ids` which entries of a slot are taken next. Returns how many there are, at most as many as it holds. */
+  ahead(slot: number, ids: Int32Array): number {
+    return this.#slots.ahead(slot, ids);
   }
 
   #grow(capacity: number): void {

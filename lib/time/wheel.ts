@@ -1,8 +1,7 @@
 /**
  * Many deadlines on one timer.
  *
- * A timing wheel on typed arrays (Varghese and Lauck, 1987): a fine ring of 256 slots, a tick long each, and a coarse
- * one of 512 slots of 16 ticks, for what is farther away. A deadline costs less than 100 bytes and stays in its slot until
+ * A timing wheel on typed arrays (Varghese and Lauck, 1987), with two rings of slots (`rings.ts`). A deadline costs less than 100 bytes and stays in its slot until
  * it falls due. None falls due early; each at most one tick late, or 16 if it was set more than 255 ticks ahead, unless
  * the process itself was late. Most wait for seconds, and a wake-up of the process costs more than all else here: so
  * those share one.
@@ -14,8 +13,10 @@
  */
 
 import type { Clock, WakeUp } from "./clock.ts";
-import { EntryTable, NONE } from "./entry_table.ts";
+import { EntryTable } from "./entry_table.ts";
 import { type Pause, pauseBetween } from "./pause.ts";
+import { coarseAt, DUE, FINE, nextVisit, slotOf, visitOf } from "./rings.ts";
+import { NONE } from "./slot_lists.ts";
 
 /** Something that has a deadline on a {@linkcode Wheel}. */
 export interface Due {
@@ -43,17 +44,8 @@ export interface WheelOptions {
   readonly onError?: (error: unknown) => void;
 }
 
-/** Slots of the fine ring, a tick each. */
-const FINE = 256;
-/** Slots of the coarse ring. They follow the fine ones. What lies beyond waits in the last one and is looked at again. */
-const COARSE = 512;
-/** Ticks in a coarse slot. */
-const WIDTH = 16;
 /** How many owners are read ahead. */
 const AHEAD = 16;
-/** The slot after all others: what is due now. */
-const DUE = FINE + COARSE;
-
 /** Deadlines of many owners, on one timer of one clock. */
 export class Wheel {
   readonly #clock: Clock;
@@ -70,13 +62,14 @@ export class Wheel {
   #size = 0;
 
   #wake: WakeUp | undefined;
-  /** Instant for which the timer is set; `Infinity` while it is not. */
-  #wakeAt = Infinity;
+  /** Tick for which the timer is set; `Infinity` while it is not. */
+  #wakeTick = Infinity;
   #turning = false;
   #pause: Pause | undefined;
   #pauses = 0;
   #lag = 0;
   #doubtful: (readonly [id: number, owner: Due])[] = [];
+  readonly #ahead = new Int32Array(AHEAD);
   /** Kept, so that no compiler finds out that nobody needs it. */
   #prefetched = 0;
 
@@ -100,7 +93,7 @@ export class Wheel {
 
   /** Instant at which this process was last away, be it that the wake-up which will tell is still to come. */
   awayAt(now: number): number {
-    if (pauseBetween(this.#wakeAt, now, this.#tick) !== undefined) return now;
+    if (pauseBetween(this.#instant(this.#wakeTick), now, this.#tick) !== undefined) return now;
     return this.#pause?.end ?? -Infinity;
   }
 
@@ -125,13 +118,13 @@ export class Wheel {
 
   /** Moves an entry to another deadline; `Infinity` puts it to sleep. Takes back what {@linkcode spare} allowed. */
   set(id: number, deadline: number): void {
-    this.spare(id, 0);
+    this.#table.unspare(id);
     this.#move(id, deadline);
   }
 
   /** Moves an entry to `deadline` if that is sooner. Takes back what {@linkcode spare} allowed in any case. */
   hasten(id: number, deadline: number): void {
-    this.spare(id, 0);
+    this.#table.unspare(id);
     if (deadline < this.deadline(id)) this.#move(id, deadline);
   }
 
@@ -176,57 +169,59 @@ export class Wheel {
   #insert(id: number, deadline: number): void {
     this.#table.setDeadline(id, deadline);
     if (!(deadline < Infinity)) return;
-    // No slot that holds anything is visited before the timer comes, so the wheel may be turned up to there at no cost. It
-    // has to be: a slot that was due for a visit in the meantime would set the timer to the past, which looks like a pause.
-    if (!this.#turning) {
-      const next = this.#wakeAt === Infinity ? Infinity : this.#tickAt(this.#wakeAt);
-      this.#at = Math.max(this.#at, Math.min(this.#tickAt(this.#clock.now()), next) - 1);
-    }
-    const slot = this.#slotOf(id);
+    const tick = this.#tickOf(deadline);
+    // Most fall due after others, and it makes no difference how far the wheel has been turned. Then nobody looks at the
+    // clock, which takes longer than all else here.
+    if (tick < this.#wakeTick || tick - this.#at >= FINE && tick - this.#wakeTick < FINE) this.#catchUp();
+    const slot = slotOf(tick, this.#at);
     this.#table.link(id, slot);
-    if (!this.#turning) this.#wakeFor(this.#visit(slot));
+    if (tick < this.#wakeTick && !this.#turning) this.#wakeFor(visitOf(slot, this.#at));
+  }
+
+  /**
+   * Turns the wheel up to now. No slot that holds anything is visited before the timer comes, so up to there it is free. It has
+   * to be: a slot that was due for a visit in the meantime would set the timer to the past, which looks like a pause.
+   */
+  #catchUp(): void {
+    if (this.#turning) return;
+    this.#at = Math.max(this.#at, Math.min(this.#tickAt(this.#clock.now()), this.#wakeTick) - 1);
+  }
+
+  /** When a tick is. */
+  #instant(tick: number): number {
+    return this.#start + tick * this.#tick;
+  }
+
+  /** The first tick at which a deadline is over. */
+  #tickOf(deadline: number): number {
+    return Math.ceil((deadline - this.#start) / this.#tick);
   }
 
   /** The last tick that has come by `instant`. */
   #tickAt(instant: number): number {
     const tick = Math.floor((instant - this.#start) / this.#tick);
     // The quotient may be a hair too small. A timer set for that tick would come at once, again and again.
-    return this.#start + (tick + 1) * this.#tick <= instant ? tick + 1 : tick;
-  }
-
-  /** The slot in which an entry waits: that of its tick, or the first coarse one that is not too early. */
-  #slotOf(id: number): number {
-    const tick = Math.ceil((this.deadline(id) - this.#start) / this.#tick);
-    if (tick - this.#at < FINE) return Math.max(tick, this.#at + 1) % FINE;
-    const last = Math.floor(this.#at / WIDTH) + COARSE - 1;
-    return FINE + Math.min(Math.ceil(tick / WIDTH), last) % COARSE;
-  }
-
-  /** The tick at which a slot is next visited. */
-  #visit(slot: number): number {
-    if (slot < FINE) return following(this.#at, slot, FINE);
-    return following(Math.floor(this.#at / WIDTH), slot - FINE, COARSE) * WIDTH;
+    return this.#instant(tick + 1) <= instant ? tick + 1 : tick;
   }
 
   /** Sees to it that the timer comes at `tick` or sooner. */
   #wakeFor(tick: number): void {
-    const at = this.#start + tick * this.#tick;
-    if (at >= this.#wakeAt) return;
+    if (tick >= this.#wakeTick) return;
     this.#wake?.cancel();
-    this.#wakeAt = at;
-    this.#wake = this.#clock.wakeAfter(Math.ceil(at - this.#clock.now()), this.#woken);
+    this.#wakeTick = tick;
+    this.#wake = this.#clock.wakeAfter(Math.ceil(this.#instant(tick) - this.#clock.now()), this.#woken);
   }
 
   #sleep(): void {
     this.#wake?.cancel();
     this.#wake = undefined;
-    this.#wakeAt = Infinity;
+    this.#wakeTick = Infinity;
   }
 
   #woken = (): void => {
-    const planned = this.#wakeAt;
+    const planned = this.#instant(this.#wakeTick);
     this.#wake = undefined;
-    this.#wakeAt = Infinity;
+    this.#wakeTick = Infinity;
     const now = this.#clock.now();
     this.#lag = Math.max(0, now - planned);
     const pause = pauseBetween(planned, now, this.#tick, this.#pause);
@@ -241,33 +236,20 @@ export class Wheel {
   /** Calls whoever is due by now, and sets the timer for the next one that holds something. */
   #turn(): void {
     const now = this.#clock.now();
-    const last = this.#tickAt(now);
+    const last = this.#tickAt(now), table = this.#table;
     this.#turning = true;
-    for (let tick = this.#nextTick(); tick <= last; tick = this.#nextTick()) {
+    for (let tick = nextVisit(table, this.#at); tick <= last; tick = nextVisit(table, tick)) {
       this.#at = tick;
-      if (tick % WIDTH === 0) this.#collect(FINE + tick / WIDTH % COARSE);
+      const coarse = coarseAt(tick);
+      if (coarse !== NONE) this.#collect(coarse);
       this.#collect(tick % FINE);
     }
     // Before anybody is called: what they set is measured from now, and not from when they should have been.
     if (last > this.#at) this.#at = last;
     this.#expire(now);
     this.#turning = false;
-    const next = this.#nextTick();
+    const next = nextVisit(table, this.#at);
     if (next < Infinity) this.#wakeFor(next);
-  }
-
-  /** The next tick at which a slot that holds something is visited. */
-  #nextTick(): number {
-    const fine = this.#nextIn(0, FINE, this.#at);
-    return Math.min(fine, this.#nextIn(FINE, COARSE, Math.floor(this.#at / WIDTH)) * WIDTH);
-  }
-
-  /** The first number after `at` whose slot holds something, in the ring of `size` slots from `from` on. */
-  #nextIn(from: number, size: number, at: number): number {
-    const next = (at + 1) % size, table = this.#table;
-    let slot = table.filledFrom(from + next, from + size);
-    if (slot === NONE) slot = table.filledFrom(from, from + next);
-    return slot === NONE ? Infinity : following(at, slot - from, size);
   }
 
   /** Moves everything in a slot to what is due. */
@@ -283,16 +265,19 @@ export class Wheel {
     for (let id = table.take(DUE); id !== NONE; id = table.take(DUE)) {
       if (ahead-- === 0) ahead = this.#prefetch(now);
       // One that lies beyond the coarse ring has waited in its last slot.
-      if (table.deadline(id) > now || table.putOff(id, now, this.#pauses)) table.link(id, this.#slotOf(id));
-      else this.#call(id, now, false);
+      if (table.deadline(id) > now || table.putOff(id, now, this.#pauses)) {
+        table.link(id, slotOf(this.#tickOf(table.deadline(id)), this.#at));
+      } else this.#call(id, now, false);
     }
   }
 
   /** Reads the next owners that are due, and will be called. Returns how many it went through. */
   #prefetch(now: number): number {
     const table = this.#table;
-    let count = 0, sum = 0;
-    for (let id = table.first(DUE); id !== NONE && count < AHEAD; id = table.next(id), count++) {
+    const count = table.ahead(DUE, this.#ahead);
+    let sum = 0;
+    for (let i = 0; i < count; i++) {
+      const id = this.#ahead[i]!;
       if (!table.canPutOff(id, now, this.#pauses)) sum += this.#owners[id]!.prefetch?.() ?? 0;
     }
     this.#prefetched = sum;
@@ -304,7 +289,7 @@ export class Wheel {
     this.#table.unlink(id);
     // Asleep until it answers, so that what it sets itself meanwhile is told from what it returns.
     this.#table.setDeadline(id, Infinity);
-    this.spare(id, 0);
+    this.#table.unspare(id);
     let next = Infinity;
     try {
       next = owner.due(now, sure);
@@ -327,11 +312,6 @@ export class Wheel {
       for (const [id, owner] of doubtful) if (this.#owners[id] === owner) this.#call(id, now, true);
     });
   }
-}
-
-/** The first number after `at` that is `slot` in a ring of `size`. */
-function following(at: number, slot: number, size: number): number {
-  return at + 1 + (slot - at % size - 1 + size) % size;
 }
 
 /** Lets an error surface as one that nobody caught, without harm to the sweep that met it. */

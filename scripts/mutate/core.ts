@@ -99,8 +99,8 @@ export const CORE: readonly Mutation[] = [
     ],
     [
       "the timeout does not adapt",
-      "minTimeout === timeout ? timeout : this.roundTrip.timeout(minTimeout, timeout)",
-      "timeout",
+      "return this.#roundTrip.timeout(minTimeout, timeout);",
+      "return timeout;",
     ],
     [
       "where nobody is asked by himself, a probe() is not judged",

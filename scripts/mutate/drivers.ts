@@ -11,8 +11,8 @@ export const DRIVERS: readonly Mutation[] = [
   ...of("lib/time/wheel.ts", [
     [
       "deadlines fall due a tick early",
-      "Math.ceil((this.deadline(id) - this.#start) / this.#tick)",
-      "Math.floor((this.deadline(id) - this.#start) / this.#tick)",
+      "Math.ceil((deadline - this.#start) / this.#tick)",
+      "Math.floor((deadline - this.#start) / this.#tick)",
     ],
     [
       "after a pause nothing is read before anybody is judged",
@@ -39,7 +39,7 @@ export const DRIVERS: readonly Mutation[] = [
     ["an owner that was removed in its call is put back", "if (this.#owners[id] !== owner) return;", ""],
     [
       "a pause is noticed only by the timer",
-      "if (pauseBetween(this.#wakeAt, now, this.#tick) !== undefined) return now;",
+      "if (pauseBetween(this.#instant(this.#wakeTick), now, this.#tick) !== undefined) return now;",
       "",
     ],
     [
@@ -49,13 +49,8 @@ export const DRIVERS: readonly Mutation[] = [
     ],
     [
       "coarse slots are never visited",
-      "if (tick % WIDTH === 0) this.#collect(",
+      "if (coarse !== NONE) this.#collect(",
       "if (tick < 0) this.#collect(",
-    ],
-    [
-      "far deadlines are early",
-      "Math.min(Math.ceil(tick / WIDTH), last)",
-      "Math.min(Math.floor(tick / WIDTH), last)",
     ],
     [
       "what lies beyond the rings is due when its slot is",
@@ -76,21 +71,30 @@ export const DRIVERS: readonly Mutation[] = [
     ],
     [
       "set() leaves what was spared",
-      `    this.spare(id, 0);
+      `    this.#table.unspare(id);
     this.#move(id, deadline);`,
       "    this.#move(id, deadline);",
     ],
     [
       "hasten() leaves what was spared",
-      `    this.spare(id, 0);
+      `    this.#table.unspare(id);
     if (deadline`,
       "    if (deadline",
     ],
     [
       "a call leaves what was spared",
       `    this.#table.setDeadline(id, Infinity);
-    this.spare(id, 0);`,
+    this.#table.unspare(id);`,
       "    this.#table.setDeadline(id, Infinity);",
+    ],
+    ["what is set in the past is never looked at the clock for", "if (tick < this.#wakeTick || ", "if ("],
+    ["what is near is late, as nobody looks at the clock", " && tick - this.#wakeTick < FINE", " && false"],
+  ]),
+  ...of("lib/time/rings.ts", [
+    [
+      "far deadlines are early",
+      "Math.min(Math.ceil(tick / WIDTH), last)",
+      "Math.min(Math.floor(tick / WIDTH), last)",
     ],
   ]),
   ...of("lib/time/entry_table.ts", [

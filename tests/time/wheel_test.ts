@@ -284,6 +284,20 @@ function spared() {
   return { clock, wheel, recorder, id };
 }
 
+test("Wheel calls for a deadline that is past already at once, and takes that for no pause", () => {
+  for (const others of [[], [60_000]]) {
+    const clock = new FakeClock(), wheel = new Wheel(clock, { tick: TICK });
+    for (const deadline of others) wheel.add(new Recorder(), deadline);
+    clock.advance(1_004);
+    const recorder = new Recorder();
+    wheel.add(recorder, 500);
+    clock.advance(0);
+    assertEquals(recorder.calls, [[1_004, false]]);
+    assertEquals([wheel.pause, wheel.pauses], [undefined, 0]);
+    assertLess(wheel.lag, TICK);
+  }
+});
+
 test("Wheel puts off what was touched since, calls nobody for it, and is never early", () => {
   const { clock, wheel, recorder, id } = spared();
   clock.advance(101);
