@@ -21,6 +21,8 @@ export interface InboxOwner<In> {
   failed(error: unknown): void;
   /** Calls `then` after a turn of the event loop. */
   afterTurn(then: () => void): void;
+  /** Calls the application with a message. A promise holds further messages back until it settles. */
+  deliver(message: In): unknown;
 }
 
 /** Messages that waited and are taken one after the other before other connections get a turn of the event loop. */
@@ -29,9 +31,6 @@ const RUN = 1_024;
 /** So many messages may wait, however small they are, and one for each so many bytes of the bound: each takes room itself. */
 const FEW = 1_024;
 const SMALL = 64;
-
-/** Takes one message. A promise holds further messages back until it settles. */
-export type Receiver<In> = (message: In) => unknown;
 
 interface Waiter<In> {
   resolve(result: IteratorResult<In, undefined>): void;
@@ -43,13 +42,16 @@ export class Inbox<In> implements AsyncIterator<In, undefined> {
   readonly #owner: InboxOwner<In>;
   readonly #maxBytes: number;
   readonly #maxMessages: number;
-  #receiver: Receiver<In> | undefined;
+  /** The owner has a callback that takes the messages. */
+  #delivers = false;
   /** What waits, from `#head` on, each with its size. */
-  #messages: In[] = [];
-  #sizes: number[] = [];
+  #messages: In[] = NONE;
+  #sizes: number[] = NONE;
   #head = 0;
   #bytes = 0;
-  #waiters: Waiter<In>[] = [];
+  /** Who waits for a message: one, if it is a loop, and others after it. */
+  #waiter: Waiter<In> | undefined;
+  #waiters: Waiter<In>[] = NONE;
   /** A callback has not settled yet. */
   #busy = false;
   #full = false;
@@ -92,23 +94,23 @@ export class Inbox<In> implements AsyncIterator<In, undefined> {
     return this.#bytes - (this.#sizes.at(-1) ?? 0);
   }
 
-  /** Whether a callback takes the messages. */
-  get receiver(): Receiver<In> | undefined {
-    return this.#receiver;
-  }
-
-  /** Gives the messages to a callback from now on, what waits first. */
-  set receiver(receiver: Receiver<In> | undefined) {
-    this.#receiver = receiver;
+  /** Has the owner deliver the messages from now on, what waits first; or, if not, keeps them for the iterator. */
+  deliver(delivers: boolean): void {
+    this.#delivers = delivers;
     this.#pump();
   }
 
   /** Takes a message from the wire. It may be borrowed. */
   push(message: In, size: number): void {
     if (this.#ended) return;
-    if (this.#receiver !== undefined && this.idle) return this.#give(message);
-    const waiter = this.waiting === 0 ? this.#waiters.shift() : undefined;
-    if (waiter !== undefined) return waiter.resolve({ done: false, value: this.#owner.own(message) });
+    if (this.#delivers && this.idle) return this.#give(message);
+    if (this.#waiter !== undefined && this.waiting === 0) {
+      return this.#nextWaiter().resolve({ done: false, value: this.#owner.own(message) });
+    }
+    if (this.#messages === NONE) {
+      this.#messages = [];
+      this.#sizes = [];
+    }
     this.#messages.push(this.#owner.own(message));
     this.#sizes.push(size);
     this.#bytes += size;
@@ -126,16 +128,23 @@ export class Inbox<In> implements AsyncIterator<In, undefined> {
 
   /** Tells those who wait that nothing more will come. */
   #dismiss(): void {
-    for (const waiter of this.#waiters.splice(0)) {
+    while (this.#waiter !== undefined) {
+      const waiter = this.#nextWaiter();
       if (this.#reason === undefined) waiter.resolve({ done: true, value: undefined });
       else waiter.reject(this.#reason);
     }
   }
 
+  /** Who has waited longest, and does not any more. */
+  #nextWaiter(): Waiter<In> {
+    const waiter = this.#waiter!;
+    this.#waiter = this.#waiters === NONE ? undefined : this.#waiters.shift();
+    return waiter;
+  }
+
   /** Throws away what waits. */
   clear(): void {
-    this.#messages = [];
-    this.#sizes = [];
+    this.#messages = this.#sizes = NONE;
     this.#head = this.#bytes = 0;
     this.#setFull(false);
   }
@@ -153,7 +162,12 @@ export class Inbox<In> implements AsyncIterator<In, undefined> {
         ? Promise.resolve({ done: true, value: undefined })
         : Promise.reject(this.#reason);
     }
-    return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
+    return new Promise((resolve, reject) => {
+      const waiter = { resolve, reject };
+      if (this.#waiter === undefined) this.#waiter = waiter;
+      else if (this.#waiters === NONE) this.#waiters = [waiter];
+      else this.#waiters.push(waiter);
+    });
   }
 
   /** Whether a message that waits may be taken now; if not, it is when the others have had their turn. */
@@ -164,8 +178,8 @@ export class Inbox<In> implements AsyncIterator<In, undefined> {
     this.#resting = true;
     this.#owner.afterTurn(() => {
       this.#resting = false;
-      while (this.#waiters.length > 0 && this.waiting > 0) {
-        this.#waiters.shift()!.resolve({ done: false, value: this.#take() });
+      while (this.#waiter !== undefined && this.waiting > 0) {
+        this.#nextWaiter().resolve({ done: false, value: this.#take() });
       }
       if (this.#ended && this.waiting === 0) this.#dismiss();
       this.#pump();
@@ -178,8 +192,7 @@ export class Inbox<In> implements AsyncIterator<In, undefined> {
     this.#bytes -= this.#sizes[this.#head]!;
     this.#messages[this.#head++] = undefined as In;
     if (this.#head === this.#messages.length) {
-      this.#messages = [];
-      this.#sizes = [];
+      this.#messages = this.#sizes = NONE;
       this.#head = 0;
     } else if (this.#head >= 1024 && this.#head * 2 >= this.#messages.length) {
       this.#messages.splice(0, this.#head);
@@ -195,7 +208,7 @@ export class Inbox<In> implements AsyncIterator<In, undefined> {
 
   /** Gives what waits to the callback, for as long as it returns at once. */
   #pump(): void {
-    while (this.#receiver !== undefined && !this.#busy && this.#head < this.#messages.length) {
+    while (this.#delivers && !this.#busy && this.#head < this.#messages.length) {
       if (!this.#mayTake()) return;
       this.#give(this.#take());
     }
@@ -205,7 +218,7 @@ export class Inbox<In> implements AsyncIterator<In, undefined> {
   #give(message: In): void {
     let result;
     try {
-      result = this.#receiver!(message);
+      result = this.#owner.deliver(message);
     } catch (error) {
       return this.#owner.failed(error);
     }
@@ -235,6 +248,9 @@ export class Inbox<In> implements AsyncIterator<In, undefined> {
     this.#owner.full(full);
   }
 }
+
+/** What a list is that nobody has needed yet, as those of most connections: one for all. */
+const NONE: never[] = [];
 
 /** What `send()` returns when the message was accepted at once. One promise for all, known by identity. */
 export const ACCEPTED: Promise<void> = /* @__PURE__ */ Promise.resolve();

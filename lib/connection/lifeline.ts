@@ -480,7 +480,7 @@ export class Lifeline<In, Out>
 
   prefetch(): number {
     return Number(this.observed) + Number(this.pulse.waiting) + this.unsent + this.#wire.unfinished +
-      this.counts.probesSent + this.watch.heartbeat.roundTrip.timeout(0, 0);
+      this.counts.probesSent + this.watch.heartbeat.prefetch();
   }
 
   aged(): void {

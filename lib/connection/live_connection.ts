@@ -26,7 +26,7 @@ import type { RoundTripTimes } from "../liveness/rtt.ts";
 import { type Happening, tell } from "../observer.ts";
 import type { ConnectionKeeper, MessageSink } from "./keeper.ts";
 import { Outcome } from "./outcome.ts";
-import { Room } from "./room.ts";
+import { hasRoom, Room } from "./room.ts";
 import type { Address, Socket, TlsInfo } from "../transport/transport.ts";
 
 const FINISHED = "Cannot send as the connection has finished sending";
@@ -53,7 +53,8 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
   onState: Connection<In, Out>["onState"];
   onDrain: Connection<In, Out>["onDrain"];
   #messagesSent = 0;
-  readonly #room: Room;
+  // Made when first asked for: most connections never are.
+  #room: Room | undefined;
   /** A handler's promise decides when this closes, not the end of the messages. */
   #scoped = false;
   /** It has lived as long as it may. */
@@ -67,8 +68,7 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
   #farewell: Farewell | undefined;
   /** What the peer is told at the end, if it is not just done: that it may come back. */
   #parting: Farewell | undefined;
-  readonly #outcome: Outcome = new Outcome();
-  // Made when first asked for: most connections never are.
+  #outcome: Outcome | undefined;
   #heartbeat: ConnectionHeartbeat | undefined;
 
   /** Takes over a socket that nobody has started. Call {@linkcode start} next. */
@@ -76,7 +76,6 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
     this.#policy = policy;
     this.#keeper = keeper;
     this.#sink = this.#inbox = new Inbox(this, policy.maxInboundBytes);
-    this.#room = new Room(policy.maxOutboundBytes);
     this.#line = new Lifeline(socket, policy, this);
     this.#openedAt = this.#line.watch.messageAt;
   }
@@ -137,7 +136,7 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
   }
 
   get rtt(): RoundTripTimes | undefined {
-    return this.#line.watch.heartbeat.roundTrip.times;
+    return this.#line.watch.heartbeat.times;
   }
 
   get bufferedAmount(): number {
@@ -168,11 +167,11 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
   }
 
   get closed(): Promise<CloseReason> {
-    return this.#outcome.closed;
+    return this.#fate.closed;
   }
 
   get signal(): AbortSignal {
-    return this.#outcome.signal;
+    return this.#fate.signal;
   }
 
   get onMessage(): OnMessage<In, Out> | undefined {
@@ -181,22 +180,24 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
 
   set onMessage(callback: OnMessage<In, Out> | undefined) {
     this.#onMessage = callback;
-    this.#inbox.receiver = callback && ((message) => callback(message, this));
+    this.#inbox.deliver(callback !== undefined);
   }
 
   send(message: Out): Promise<void> {
     if (this.#finished || (this.#state !== "open" && this.#state !== "draining")) {
-      return this.#outcome.refuse(FINISHED);
+      return this.#fate.refuse(FINISHED);
     }
     const buffered = this.#line.bufferedAmount;
     if (buffered > this.#policy.maxOutboundBytes) {
       this.#end("write-overflow", "local");
-      return this.#outcome.refuse(FINISHED);
+      return this.#fate.refuse(FINISHED);
     }
     const size = this.#line.send(message, this.#inbox.waiting > 0);
     this.#messagesSent++;
     // Most of the time there is room for more than this, and nobody need be asked what of it is left.
-    return this.#room.has(buffered + size) ? ACCEPTED : this.#room.wait(this.#line.bufferedAmount);
+    return hasRoom(this.#policy.maxOutboundBytes, buffered + size)
+      ? ACCEPTED
+      : this.#waits.wait(this.#line.bufferedAmount);
   }
 
   /** As {@linkcode send}, for a message that is encoded already. */
@@ -224,7 +225,7 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
   }
 
   flush(): Promise<void> {
-    return this.#state === "closed" ? this.#outcome.refuse(FINISHED) : this.#room.empty(this.bufferedAmount);
+    return this.#state === "closed" ? this.#fate.refuse(FINISHED) : this.#waits.empty(this.bufferedAmount);
   }
 
   reconnectNow(): void {
@@ -278,7 +279,7 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
   }
 
   probe(): Promise<number> {
-    return this.#state === "closed" ? this.#outcome.refuse(FINISHED) : this.#line.probe();
+    return this.#state === "closed" ? this.#fate.refuse(FINISHED) : this.#line.probe();
   }
 
   /** What is known of it now, with `bufferedAmount` bytes that wait. */
@@ -370,7 +371,7 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
   }
 
   written(): void {
-    if (this.#room.awaited) this.#room.left(this.#line.bufferedAmount);
+    if (this.#room?.awaited) this.#room.left(this.#line.bufferedAmount);
     this.#keeper.written?.(this);
   }
 
@@ -416,6 +417,10 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
     this.#line.loan.keep();
   }
 
+  deliver(message: In): unknown {
+    return this.#onMessage!(message, this);
+  }
+
   full(full: boolean): void {
     this.#line.hold(full);
   }
@@ -432,7 +437,7 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
     if (this.#state === "closed") {
       const keeper = this.#keeper;
       const told = keeper.handlerFailed && ((error: unknown) => keeper.handlerFailed!(error, this));
-      return failedLate(error, this.#outcome.reason, told);
+      return failedLate(error, this.#fate.reason, told);
     }
     this.#inbox.clear();
     this.#end("handler-failed", "local", error);
@@ -454,15 +459,25 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
     const reason = closeReason(code, origin, this.facts(this.bufferedAmount), cause, this.#farewell);
     if (code !== "closed") tell(this.#policy.observer, "verdict", this, reason);
     this.#state = "closed";
-    this.#outcome.decide(reason);
+    this.#fate.decide(reason);
     this.#line.abort(code);
     this.#line.pulse.end(reason);
     this.#inbox.end(code === "closed" ? undefined : reason);
-    this.#room.end(reason);
-    this.#outcome.announce();
+    this.#room?.end(reason);
+    this.#fate.announce();
     this.#keeper.ended(this, reason);
     tell(this.#policy.observer, "closed", this, reason);
     this.#call(() => this.onState?.("closed", this));
+  }
+
+  /** How it ends. */
+  get #fate(): Outcome {
+    return this.#outcome ??= new Outcome();
+  }
+
+  /** Those who wait for the outbound buffer. */
+  get #waits(): Room {
+    return this.#room ??= new Room(this.#policy.maxOutboundBytes);
   }
 
   #setState(state: ConnectionState): void {

@@ -29,14 +29,9 @@ export class Room {
     return this.#room !== undefined || this.#empty !== undefined;
   }
 
-  /** Whether nobody has to wait while so many `bytes` do. */
-  has(bytes: number): boolean {
-    return bytes * 4 <= this.#maxBytes;
-  }
-
   /** Fulfilled at once while `bytes`, which wait now, are few; otherwise once they are again. */
   wait(bytes: number): Promise<void> {
-    if (this.has(bytes)) return ACCEPTED;
+    if (hasRoom(this.#maxBytes, bytes)) return ACCEPTED;
     return (this.#room ??= newWait()).promise;
   }
 
@@ -63,6 +58,11 @@ export class Room {
     this.#empty?.reject(reason);
     this.#room = this.#empty = undefined;
   }
+}
+
+/** Whether nobody has to wait while so many `bytes` do, of at most `maxBytes`. */
+export function hasRoom(maxBytes: number, bytes: number): boolean {
+  return bytes * 4 <= maxBytes;
 }
 
 function newWait(): Wait {

@@ -19,7 +19,7 @@
  */
 
 import type { HeartbeatPolicy } from "./heartbeat_policy.ts";
-import { RoundTrip } from "./rtt.ts";
+import { RoundTrip, type RoundTripTimes } from "./rtt.ts";
 import { firstSince, lostSince, MEMORY, type Pause } from "../time/pause.ts";
 
 /**
@@ -61,8 +61,7 @@ export class Heartbeat {
   heardAt: number = NaN;
   /** Instant of the last byte we handed to the socket. */
   sentAt: number = NaN;
-  /** Round trips of our pings. */
-  readonly roundTrip: RoundTrip = new RoundTrip();
+  #roundTrip: RoundTrip | undefined;
   #policy: HeartbeatPolicy;
   /** Where in a spread this peer stands: 0 to 1. */
   readonly #phase: number = NaN;
@@ -106,7 +105,23 @@ export class Heartbeat {
   /** How long the peer may take to answer, by what is known of the path. */
   get timeout(): number {
     const { minTimeout, timeout } = this.#policy;
-    return minTimeout === timeout ? timeout : this.roundTrip.timeout(minTimeout, timeout);
+    if (minTimeout === timeout || this.#roundTrip === undefined) return timeout;
+    return this.#roundTrip.timeout(minTimeout, timeout);
+  }
+
+  /** Round trips of our pings. Made when first asked for: whoever never pings needs none. */
+  get roundTrip(): RoundTrip {
+    return this.#roundTrip ??= new RoundTrip();
+  }
+
+  /** What was measured; `undefined` before the first round trip. */
+  get times(): RoundTripTimes | undefined {
+    return this.#roundTrip?.times;
+  }
+
+  /** Reads what a ping will. See `Due.prefetch`. */
+  prefetch(): number {
+    return this.#roundTrip?.timeout(0, 0) ?? 0;
   }
 
   /** How long both sides had been quiet when the peer was last asked, in milliseconds. */

@@ -246,7 +246,7 @@ export class LastingConnection<In, Out>
 
   set onMessage(callback: OnMessage<In, Out> | undefined) {
     this.#onMessage = callback;
-    this.#inbox.receiver = callback && ((message) => callback(message, this));
+    this.#inbox.deliver(callback !== undefined);
   }
 
   send(message: Out): Promise<void> {
@@ -470,6 +470,10 @@ export class LastingConnection<In, Out>
 
   keep(): void {
     this.#link.live.keep();
+  }
+
+  deliver(message: In): unknown {
+    return this.#onMessage!(message, this);
   }
 
   full(full: boolean): void {

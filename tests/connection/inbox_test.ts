@@ -4,8 +4,9 @@ import { ACCEPTED, Inbox, type InboxOwner } from "../../lib/connection/inbox.ts"
 import { settle } from "../support/live.ts";
 
 /** An owner that writes down what it is told, and marks what it makes its own. */
-function opened(maxBytes = 10): { inbox: Inbox<string>; log: string[]; turns: (() => void)[] } {
+function opened(maxBytes = 10) {
   const log: string[] = [], turns: (() => void)[] = [];
+  let receiver: (message: string) => unknown;
   const owner: InboxOwner<string> = {
     own: (message) => `own ${message}`,
     keep: () => log.push("keep"),
@@ -13,8 +14,14 @@ function opened(maxBytes = 10): { inbox: Inbox<string>; log: string[]; turns: ((
     emptied: () => log.push("emptied"),
     failed: (error) => log.push(`failed ${(error as Error).message}`),
     afterTurn: (then) => turns.push(then),
+    deliver: (message) => receiver(message),
   };
-  return { inbox: new Inbox(owner, maxBytes), log, turns };
+  const inbox = new Inbox(owner, maxBytes);
+  const receive = (callback: (message: string) => unknown) => {
+    receiver = callback;
+    inbox.deliver(true);
+  };
+  return { inbox, log, turns, receive };
 }
 
 /** A promise that is settled from outside. */
@@ -25,13 +32,13 @@ function deferred(): { promise: Promise<void>; resolve(): void; reject(error: un
 }
 
 test("Inbox lends a message to a callback that is free, and owns those that have to wait", async () => {
-  const { inbox, log } = opened();
+  const { inbox, log, receive } = opened();
   const got: string[] = [], first = deferred();
   inbox.push("early", 1);
-  inbox.receiver = (message) => {
+  receive((message) => {
     got.push(message);
     if (message === "slow") return first.promise;
-  };
+  });
   inbox.push("lent", 1);
   inbox.push("slow", 1);
   inbox.push("late", 1);
@@ -44,25 +51,25 @@ test("Inbox lends a message to a callback that is free, and owns those that have
 });
 
 test("Inbox does not wait for a message that was accepted at once", () => {
-  const { inbox, log } = opened();
+  const { inbox, log, receive } = opened();
   let got = 0;
-  inbox.receiver = () => {
+  receive(() => {
     got++;
     return ACCEPTED;
-  };
+  });
   inbox.push("a", 1);
   inbox.push("b", 1);
   assertEquals([got, log], [2, []]);
 });
 
 test("Inbox waits for anything that has a then", async () => {
-  const { inbox } = opened();
+  const { inbox, receive } = opened();
   const got: string[] = [];
   let done!: () => void;
-  inbox.receiver = (message) => {
+  receive((message) => {
     got.push(message);
     return { then: (resolve: () => void) => void (done = resolve) };
-  };
+  });
   inbox.push("a", 1);
   inbox.push("b", 1);
   await settle();
@@ -134,9 +141,9 @@ test("Inbox.end() with a reason throws it after what waits, each time; the first
 });
 
 test("Inbox is emptied only once the last callback has settled", async () => {
-  const { inbox, log } = opened();
+  const { inbox, log, receive } = opened();
   const work = deferred();
-  inbox.receiver = () => work.promise;
+  receive(() => work.promise);
   inbox.push("a", 1);
   inbox.end();
   assert(!inbox.idle);
@@ -147,12 +154,12 @@ test("Inbox is emptied only once the last callback has settled", async () => {
 });
 
 test("Inbox reports a callback that throws, or whose promise is rejected", async () => {
-  const { inbox, log } = opened();
-  inbox.receiver = () => {
+  const { inbox, log, receive } = opened();
+  receive(() => {
     throw new Error("thrown");
-  };
+  });
   inbox.push("a", 1);
-  inbox.receiver = () => Promise.reject(new Error("rejected"));
+  receive(() => Promise.reject(new Error("rejected")));
   inbox.push("b", 1);
   await settle();
   assertEquals(log, ["failed thrown", "keep", "failed rejected"]);
@@ -219,10 +226,10 @@ test("Inbox that is cleared while others have their turn ends for those who wait
 });
 
 test("Inbox gives a callback 1024 messages that waited, and the rest in later turns", () => {
-  const { inbox, turns } = opened(Infinity);
+  const { inbox, turns, receive } = opened(Infinity);
   const got: string[] = [];
   for (let i = 0; i < 2 * RUN + 1; i++) inbox.push(`${i}`, 1);
-  inbox.receiver = (message) => void got.push(message);
+  receive((message) => void got.push(message));
   inbox.push("after", 1);
   assertEquals([got.length, turns.length], [RUN, 1]);
   turns.shift()!();
