@@ -50,6 +50,34 @@ test("Small messages of one turn leave in one write, before a large one that fol
   assertEquals(socket.sent, ["ab", large, "c"]);
 });
 
+test("What leaves together has one date, and what is sent in a later turn another", async () => {
+  const plain = raw();
+  const writing: typeof plain = {
+    ...plain,
+    open: () =>
+      Object.assign(plain.open(), {
+        encodeInto: (text: string, space: Uint8Array, at: number) =>
+          at + new TextEncoder().encodeInto(text, space.subarray(at)).written,
+      }),
+  };
+  for (const protocol of [plain, writing]) {
+    const { clock, connection } = live({ protocol });
+    const sentAt = (bytes: string) => {
+      connection.send(bytes);
+      return [connection.lastSentAt, connection.messageAt];
+    };
+    clock.advance(7);
+    assertEquals(sentAt("a"), [7, 7]);
+    clock.advance(5);
+    assertEquals(sentAt("b"), [7, 7]);
+    await settle();
+    assertEquals(sentAt("c"), [12, 12]);
+    await settle();
+    clock.advance(5_000);
+    assertEquals(sentAt("d"), [5_012, 5_012]);
+  }
+});
+
 test("What is lent to one connection may be sent by another", () => {
   const a = live(), b = live();
   a.connection.onMessage = (bytes) => b.connection.send(bytes);

@@ -215,7 +215,7 @@ const LONG: Record<string, number> = {
   "lib/transport/deno_socket.ts": 450,
   "lib/transport/node_socket.ts": 420,
   // Each joins the parts of one thing, and tells each of them what the others notice.
-  "lib/connection/lifeline.ts": 570,
+  "lib/connection/lifeline.ts": 575,
   "lib/server.ts": 420,
   "lib/connection/live_connection.ts": 500,
   "lib/session/lasting_connection.ts": 635,

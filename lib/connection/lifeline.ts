@@ -166,17 +166,18 @@ export class Lifeline<In, Out>
 
   /** Sends a message of the application. Returns its size. @throws {TypeError | RangeError} If the protocol cannot send it. */
   send(message: Out, more: boolean): number {
+    const now = this.#sendingAt;
     if (this.#wire.encodeInto !== undefined && !this.#over && !this.#finished) {
       const size = this.#outlet.put(this.#wire, message, more);
       if (size >= 0) {
-        this.#note();
-        this.watch.heartbeat.sentAt = this.watch.messageAt;
+        this.#note(now);
+        this.watch.heartbeat.sentAt = now;
         this.counts.bytesSent += size;
         this.#outlet.settle();
         return size;
       }
     }
-    return this.transmit(this.#wire.encode(message), more);
+    return this.transmit(this.#wire.encode(message), more, now);
   }
 
   /** The bytes of a message. @throws {TypeError | RangeError} If the protocol cannot send it. */
@@ -185,23 +186,30 @@ export class Lifeline<In, Out>
   }
 
   /** Sends a message that is encoded already. Returns its size. For `more` see {@linkcode TurnBatch.write}. */
-  transmit(bytes: Uint8Array | Pieces, more: boolean): number {
-    this.#note();
+  transmit(bytes: Uint8Array | Pieces, more: boolean, now: number = this.#sendingAt): number {
+    this.#note(now);
     if (this.#over || this.#finished) return 0;
-    this.watch.heartbeat.sentAt = this.watch.messageAt;
+    this.watch.heartbeat.sentAt = now;
     const size = this.#outlet.send(bytes, more);
     this.counts.bytesSent += size;
     return size;
   }
 
   /** Notes that a message is sent. */
-  #note(): void {
-    // What answers a chunk is dated as that is, as taking one is a matter of milliseconds: a look at the clock for each message
-    // would be among the dearest things here.
-    const now = this.#receiving ? this.lastHeardAt : this.#clock.now(), { watch } = this;
-    watch.messageAt = now;
-    watch.moved(now);
+  #note(now: number): void {
+    this.watch.messageAt = now;
+    this.watch.moved(now);
     this.pulse.served(now);
+  }
+
+  /**
+   * The instant of what is sent now. What answers a chunk is dated as that is, as taking one is a matter of milliseconds, and
+   * what leaves together with something else as that: a look at the clock for each message would be among the dearest
+   * things here.
+   */
+  get #sendingAt(): number {
+    if (this.#receiving) return this.lastHeardAt;
+    return this.#outlet.collecting ? this.watch.heartbeat.sentAt : this.#clock.now();
   }
 
   /** Acknowledges the first `count` messages of the session. */

@@ -13,6 +13,8 @@ const MOST_MEMORY = 64;
 /** One socket's chunk, while it is being received. */
 export class Loan {
   #chunk: Uint8Array | undefined;
+  /** Its memory, once that has been asked for: on V8 that is a call. */
+  #memory: ArrayBufferLike | undefined;
   #kept = false;
 
   /** A chunk is lent from now on. */
@@ -23,7 +25,7 @@ export class Loan {
 
   /** The chunk is given back. Returns whether it was kept instead. */
   end(): boolean {
-    this.#chunk = undefined;
+    this.#chunk = this.#memory = undefined;
     return this.#kept;
   }
 
@@ -41,7 +43,9 @@ export class Loan {
       return message;
     }
     const { buffer } = message;
-    if (buffer === this.#chunk?.buffer && message.length * MOST_MEMORY >= buffer.byteLength) {
+    if (
+      buffer === (this.#memory ??= this.#chunk?.buffer) && message.length * MOST_MEMORY >= buffer.byteLength
+    ) {
       this.#kept = true;
       return message;
     }

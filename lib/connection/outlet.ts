@@ -50,6 +50,11 @@ export class Outlet implements BatchOwner {
     return this.#batch.bytes + this.#socket.bufferedAmount;
   }
 
+  /** Whether something was written in this turn that the socket does not have yet. */
+  get collecting(): boolean {
+    return this.#batch.bytes > 0;
+  }
+
   /** Whether some of what was taken has not been given to the socket yet. */
   get queued(): boolean {
     return this.#queued > 0;

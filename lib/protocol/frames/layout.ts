@@ -55,11 +55,6 @@ export function putHeader(bytes: Uint8Array, at: number, type: number, flags: nu
   bytes[at + 2] = size & 0xff;
 }
 
-/** The same memory as `bytes.subarray(from, to)`, which costs up to twice as much. */
-export function part(bytes: Uint8Array, from: number, to: number): Uint8Array {
-  return new Uint8Array(bytes.buffer, bytes.byteOffset + from, to - from);
-}
-
 /** Writes a number of 32 bits, the largest byte first. */
 export function putUint32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at] = value >>> 24;

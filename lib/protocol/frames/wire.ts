@@ -15,7 +15,6 @@ import {
   MAX_TEXT_BYTES,
   MORE,
   NONCE_BYTES,
-  part,
   PREAMBLE,
   PROOF_BYTES,
   putHeader,
@@ -98,7 +97,8 @@ export class FramesWire implements Wire<Message> {
 
   receive(chunk: Uint8Array, events: WireEvents<Message>): number | void {
     let at = this.#preamble === PREAMBLE.length ? 0 : this.#checkPreamble(chunk);
-    const { length } = chunk;
+    // Asked for once, and not by `subarray()` for each frame: that costs as much as all else here.
+    const { length, buffer, byteOffset } = chunk;
     while (at < length) {
       if (this.#headed < HEADER_BYTES) {
         if (this.#headed === 0 && length - at >= HEADER_BYTES) {
@@ -116,8 +116,9 @@ export class FramesWire implements Wire<Message> {
         this.#begin();
       }
       const end = Math.min(length, at + this.#size - this.#had);
-      if (this.#had === 0 && end - at === this.#size) this.#whole(part(chunk, at, end), events);
-      else this.#part(part(chunk, at, end), events);
+      const part = new Uint8Array(buffer, byteOffset + at, end - at);
+      if (this.#had === 0 && end - at === this.#size) this.#whole(part, events);
+      else this.#part(part, events);
       at = end;
       if (events.enough === true) return at;
     }
