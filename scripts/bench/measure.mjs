@@ -69,7 +69,11 @@ export function costOf({ servers, loads, whole, program }, settings) {
   const steps = turns * loads.length;
   if (program !== undefined) return { steps: turns, seconds: turns * program };
   if (whole !== undefined) return { steps, seconds: steps * whole };
-  return { steps: steps * slices, seconds: steps * (settings.seconds + slices * (WARM_UP + OVERHEAD)) };
+  const besides = loads.reduce((sum, { warmUp = WARM_UP }) => sum + warmUp + OVERHEAD, 0);
+  return {
+    steps: steps * slices,
+    seconds: turns * (loads.length * settings.seconds + slices * besides),
+  };
 }
 
 /**
@@ -129,8 +133,8 @@ function inTurn({ servers }, turn) {
  */
 async function loadInSlices(group, servers, rows, round, settings, step) {
   const { section, runtime, figure } = group, count = slicesOf(settings);
-  const time = ["-t", String(settings.seconds / count), "--warmup", String(WARM_UP)];
   for (const load of group.loads) {
+    const time = ["-t", String(settings.seconds / count), "--warmup", String(load.warmUp ?? WARM_UP)];
     /** @type {Map<string, Slice[]>} */
     const found = new Map();
     for (let slice = 0; slice < count; slice++) {

@@ -72,7 +72,8 @@ What the library costs over sockets by hand. This page is written by \`npm run b
 Measured on ${date}: ${machine.system}, ${machine.processor}, ${machine.cores} cores, ${machine.gibibytes} GiB; ${versions}.
 ${settings.rounds} rounds of ${settings.seconds} s for each load, the server on one core and the load on another.
 
-Servers take turns under the same load, half a second each. The first column with figures has the figure itself,
+Servers take turns under the same load, half a second each, and where there are 1 000 connections these are a
+second old before it counts. The first column with figures has the figure itself,
 the median of the rounds; the others are ratios to it unless said otherwise: the median of the rounds, with the
 lowest and the highest. Targets are marked \`met\` or \`MISSED\`, with what the ratio should be; where a round
 measured nothing, or less, there is only the figure, and \`noise\`. \`others\` is the CPU time, in % of a core,

@@ -15,8 +15,8 @@ import { gzipSync } from "node:zlib";
  * A bound goes down whenever the size does.
  */
 const LIMITS = {
-  root: { bound: 29_200, goal: 16_000 },
-  server: { bound: 28_200, goal: 9_000 },
+  root: { bound: 29_900, goal: 16_000 },
+  server: { bound: 28_900, goal: 9_000 },
   workers: { bound: 5_200 },
 };
 
