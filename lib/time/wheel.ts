@@ -46,6 +46,7 @@ export interface WheelOptions {
 
 /** How many owners are read ahead. */
 const AHEAD = 16;
+
 /** Deadlines of many owners, on one timer of one clock. */
 export class Wheel {
   readonly #clock: Clock;

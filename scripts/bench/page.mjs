@@ -14,6 +14,12 @@ const SECTIONS = {
     "`toStreams()` with `pipeTo`. `raw, onread` reads as our busy sockets do, by fields that Node does not " +
     "document for accepted sockets.",
   ],
+  forms: [
+    "What an iterator and streams cost by themselves",
+    "`least` are an iterator and streams over sockets that have nothing besides (`raw/least.ts`): no limits, no " +
+    "back-pressure, no ends. More than that is ours; the rest is the price of promises, of memory that is the " +
+    "receiver's own, and of the runtime's streams.",
+  ],
   frames: [
     "Frames",
     "The raw server sends and takes the same frames and does nothing else: no hello, no pings, no limits. The " +

@@ -84,6 +84,30 @@ function echo(runtime) {
 }
 
 /**
+ * The iterator and the streams of the library, beside the least that such a thing can be on the runtime.
+ *
+ * @param {string} runtime
+ * @returns {Group}
+ */
+function forms(runtime) {
+  const { servers, ...common } = echo(runtime);
+  const { raw, iterator, streams } = /** @type {Record<string, Program>} */ (servers);
+  const file = join(folder, "raw", "least.ts");
+  return {
+    ...common,
+    section: "forms",
+    servers: /** @type {Record<string, Program>} */ ({
+      ...{ raw, "least iterator": { file, args: ["iterator"] }, iterator },
+      ...{ "least streams": { file, args: ["streams"] }, streams },
+    }),
+    loads: [echoLoad(64, 50, 1), echoLoad(64, 50, 16), echoLoad(16384, 50, 1)].map((load) => ({
+      ...load,
+      quick: false,
+    })),
+  };
+}
+
+/**
  * Frames of the library, against the same frames by hand and without anything else, and against WebSocket messages.
  *
  * @param {string} runtime
@@ -296,6 +320,7 @@ function reconnect(runtime) {
 }
 
 /** Everything, in the order in which it is measured. @type {readonly Group[]} */
-export const PLAN = [echo, frames, sessions, churn, idle, heartbeats, growth, timers, reconnect].flatMap((
-  section,
-) => Object.keys(RUNTIMES).flatMap((runtime) => section(runtime)));
+export const PLAN = [echo, forms, frames, sessions, churn, idle, heartbeats, growth, timers, reconnect]
+  .flatMap((
+    section,
+  ) => Object.keys(RUNTIMES).flatMap((runtime) => section(runtime)));

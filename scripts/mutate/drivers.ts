@@ -224,7 +224,7 @@ export const DRIVERS: readonly Mutation[] = [
     ],
     [
       "messages sent do not count for the idle time",
-      `    watch.messageAt = now;
+      `    this.watch.messageAt = now;
 `,
       "",
     ],
