@@ -135,6 +135,7 @@ loop.register(0, selectors.EVENT_READ, told)
 tell({"port": listener.getsockname()[1]})
 while True:
     for key, _ in loop.select():
-        # One that was read before may have dropped it meanwhile.
-        if key.fileobj in loop.get_map():
+        # One that was read before may have dropped it meanwhile: a closed socket has the descriptor -1, which no map is
+        # asked for.
+        if key.fileobj == 0 or key.fileobj.fileno() >= 0:
             key.data(key.fileobj)
