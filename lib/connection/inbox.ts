@@ -42,7 +42,7 @@ export class Inbox<In> implements AsyncIterator<In, undefined> {
   readonly #owner: InboxOwner<In>;
   readonly #maxBytes: number;
   readonly #maxMessages: number;
-  /** The owner has a callback that takes the messages. */
+  /** The owner delivers the messages. */
   #delivers = false;
   /** What waits, from `#head` on, each with its size. */
   #messages: In[] = NONE;
@@ -94,8 +94,8 @@ export class Inbox<In> implements AsyncIterator<In, undefined> {
     return this.#bytes - (this.#sizes.at(-1) ?? 0);
   }
 
-  /** Has the owner deliver the messages from now on, what waits first; or, if not, keeps them for the iterator. */
-  deliver(delivers: boolean): void {
+  /** Whether the owner is to deliver the messages, what waits first. If not, they are kept for the iterator. */
+  set delivers(delivers: boolean) {
     this.#delivers = delivers;
     this.#pump();
   }

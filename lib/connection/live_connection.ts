@@ -54,7 +54,7 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
   onDrain: Connection<In, Out>["onDrain"];
   #messagesSent = 0;
   // Made when first asked for: most connections never are.
-  #room: Room | undefined;
+  #madeRoom: Room | undefined;
   /** A handler's promise decides when this closes, not the end of the messages. */
   #scoped = false;
   /** It has lived as long as it may. */
@@ -68,7 +68,7 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
   #farewell: Farewell | undefined;
   /** What the peer is told at the end, if it is not just done: that it may come back. */
   #parting: Farewell | undefined;
-  #outcome: Outcome | undefined;
+  #madeOutcome: Outcome | undefined;
   #heartbeat: ConnectionHeartbeat | undefined;
 
   /** Takes over a socket that nobody has started. Call {@linkcode start} next. */
@@ -167,11 +167,11 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
   }
 
   get closed(): Promise<CloseReason> {
-    return this.#fate.closed;
+    return this.#outcome.closed;
   }
 
   get signal(): AbortSignal {
-    return this.#fate.signal;
+    return this.#outcome.signal;
   }
 
   get onMessage(): OnMessage<In, Out> | undefined {
@@ -180,24 +180,24 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
 
   set onMessage(callback: OnMessage<In, Out> | undefined) {
     this.#onMessage = callback;
-    this.#inbox.deliver(callback !== undefined);
+    this.#inbox.delivers = callback !== undefined;
   }
 
   send(message: Out): Promise<void> {
     if (this.#finished || (this.#state !== "open" && this.#state !== "draining")) {
-      return this.#fate.refuse(FINISHED);
+      return this.#outcome.refuse(FINISHED);
     }
     const buffered = this.#line.bufferedAmount;
     if (buffered > this.#policy.maxOutboundBytes) {
       this.#end("write-overflow", "local");
-      return this.#fate.refuse(FINISHED);
+      return this.#outcome.refuse(FINISHED);
     }
     const size = this.#line.send(message, this.#inbox.waiting > 0);
     this.#messagesSent++;
     // Most of the time there is room for more than this, and nobody need be asked what of it is left.
     return hasRoom(this.#policy.maxOutboundBytes, buffered + size)
       ? ACCEPTED
-      : this.#waits.wait(this.#line.bufferedAmount);
+      : this.#room.wait(this.#line.bufferedAmount);
   }
 
   /** As {@linkcode send}, for a message that is encoded already. */
@@ -225,7 +225,7 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
   }
 
   flush(): Promise<void> {
-    return this.#state === "closed" ? this.#fate.refuse(FINISHED) : this.#waits.empty(this.bufferedAmount);
+    return this.#state === "closed" ? this.#outcome.refuse(FINISHED) : this.#room.empty(this.bufferedAmount);
   }
 
   reconnectNow(): void {
@@ -279,7 +279,7 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
   }
 
   probe(): Promise<number> {
-    return this.#state === "closed" ? this.#fate.refuse(FINISHED) : this.#line.probe();
+    return this.#state === "closed" ? this.#outcome.refuse(FINISHED) : this.#line.probe();
   }
 
   /** What is known of it now, with `bufferedAmount` bytes that wait. */
@@ -371,7 +371,7 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
   }
 
   written(): void {
-    if (this.#room?.awaited) this.#room.left(this.#line.bufferedAmount);
+    if (this.#madeRoom?.awaited) this.#madeRoom.left(this.#line.bufferedAmount);
     this.#keeper.written?.(this);
   }
 
@@ -437,7 +437,7 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
     if (this.#state === "closed") {
       const keeper = this.#keeper;
       const told = keeper.handlerFailed && ((error: unknown) => keeper.handlerFailed!(error, this));
-      return failedLate(error, this.#fate.reason, told);
+      return failedLate(error, this.#outcome.reason, told);
     }
     this.#inbox.clear();
     this.#end("handler-failed", "local", error);
@@ -459,25 +459,25 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
     const reason = closeReason(code, origin, this.facts(this.bufferedAmount), cause, this.#farewell);
     if (code !== "closed") tell(this.#policy.observer, "verdict", this, reason);
     this.#state = "closed";
-    this.#fate.decide(reason);
+    this.#outcome.decide(reason);
     this.#line.abort(code);
     this.#line.pulse.end(reason);
     this.#inbox.end(code === "closed" ? undefined : reason);
-    this.#room?.end(reason);
-    this.#fate.announce();
+    this.#madeRoom?.end(reason);
+    this.#outcome.announce();
     this.#keeper.ended(this, reason);
     tell(this.#policy.observer, "closed", this, reason);
     this.#call(() => this.onState?.("closed", this));
   }
 
   /** How it ends. */
-  get #fate(): Outcome {
-    return this.#outcome ??= new Outcome();
+  get #outcome(): Outcome {
+    return this.#madeOutcome ??= new Outcome();
   }
 
   /** Those who wait for the outbound buffer. */
-  get #waits(): Room {
-    return this.#room ??= new Room(this.#policy.maxOutboundBytes);
+  get #room(): Room {
+    return this.#madeRoom ??= new Room(this.#policy.maxOutboundBytes);
   }
 
   #setState(state: ConnectionState): void {

@@ -246,7 +246,7 @@ export class LastingConnection<In, Out>
 
   set onMessage(callback: OnMessage<In, Out> | undefined) {
     this.#onMessage = callback;
-    this.#inbox.deliver(callback !== undefined);
+    this.#inbox.delivers = callback !== undefined;
   }
 
   send(message: Out): Promise<void> {

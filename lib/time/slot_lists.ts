@@ -12,10 +12,10 @@
 export const NONE = -1;
 
 /** Numbers in a block. */
-const BLOCK = 32;
 const SHIFT = 5;
+const BLOCK = 1 << SHIFT;
 
-// What is known of a block. The first of a free one is the next free one.
+// What is known of a block. The one before a free one is the next free one.
 const FIELDS = 4;
 const BEFORE = 0;
 const AFTER = 1;
@@ -24,7 +24,7 @@ const COUNT = 3;
 
 /** Lists from which the newest is taken first. */
 export class SlotLists {
-  /** Blocks of numbers, `NONE` where there is none. */
+  /** Blocks of numbers, `NONE` where there is none any more. */
   #numbers = new Int32Array(0);
   #blocks = new Int32Array(0);
   /** Blocks that were given so far. */
@@ -114,7 +114,7 @@ export class SlotLists {
     if (after !== NONE) blocks[after * FIELDS + BEFORE] = before;
     else this.#tops[slot] = this.#endBefore(block);
     if (before === NONE && after === NONE) this.#filled[slot >> 5]! &= ~(1 << slot);
-    blocks[record] = this.#free;
+    blocks[record + BEFORE] = this.#free;
     this.#free = block;
   }
 
@@ -128,7 +128,7 @@ export class SlotLists {
   #allot(): number {
     const block = this.#free;
     if (block !== NONE) {
-      this.#free = this.#blocks[block * FIELDS]!;
+      this.#free = this.#blocks[block * FIELDS + BEFORE]!;
       return block;
     }
     if (this.#given * FIELDS === this.#blocks.length) this.#grow(Math.ceil(this.#given * 5 / 4) + 8);
@@ -137,7 +137,7 @@ export class SlotLists {
 
   /** Makes room for more blocks: by a quarter, as what is not used yet is memory, too. */
   #grow(capacity: number): void {
-    const numbers = new Int32Array(capacity * BLOCK).fill(NONE, this.#numbers.length);
+    const numbers = new Int32Array(capacity * BLOCK);
     numbers.set(this.#numbers);
     this.#numbers = numbers;
     const blocks = new Int32Array(capacity * FIELDS);

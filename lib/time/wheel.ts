@@ -1,10 +1,10 @@
 /**
  * Many deadlines on one timer.
  *
- * A timing wheel on typed arrays (Varghese and Lauck, 1987), with two rings of slots (`rings.ts`). A deadline costs less than 100 bytes and stays in its slot until
- * it falls due. None falls due early; each at most one tick late, or 16 if it was set more than 255 ticks ahead, unless
- * the process itself was late. Most wait for seconds, and a wake-up of the process costs more than all else here: so
- * those share one.
+ * A timing wheel on typed arrays (Varghese and Lauck, 1987), with two rings of slots (`rings.ts`). A deadline commonly
+ * costs less than 100 bytes and stays in its slot until it falls due. None falls due early; each at most one tick late, or
+ * 16 if it was set more than 255 ticks ahead, unless the process itself was late. Most wait for seconds, and a wake-up of
+ * the process costs more than all else here: so those share one.
  *
  * The wheel also is where our own pauses show, since a wake-up that comes late is their only trace; see
  * {@linkcode Wheel.pause}.

@@ -19,7 +19,7 @@ function opened(maxBytes = 10) {
   const inbox = new Inbox(owner, maxBytes);
   const receive = (callback: (message: string) => unknown) => {
     receiver = callback;
-    inbox.deliver(true);
+    inbox.delivers = true;
   };
   return { inbox, log, turns, receive };
 }

@@ -12,7 +12,6 @@ function pair() {
   const places = new Map<number, number>();
   return {
     lists,
-    model,
     push(slot: number, number: number): void {
       places.set(number, lists.push(slot, number));
       model[slot]!.push(number);

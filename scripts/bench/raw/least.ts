@@ -18,10 +18,10 @@ const port = Number(number), hostname = "127.0.0.1";
 
 const { Bun, Deno } = globalThis as unknown as { Bun?: BunLike; Deno?: DenoLike };
 
-/** Memory of one read on Deno, if reads are long, and at first. It is the receiver's own, so each has new memory. */
-const LONG = 64 * 1024, SHORT = 4 * 1024;
+/** Memory for reads on Deno, and how little of it is not read into any more: what was read is the receiver's own. */
+const SPACE = 64 * 1024, LITTLE = 16 * 1024;
 
-type Send = (bytes: Uint8Array) => unknown;
+type Send = (bytes: Uint8Array) => void | Promise<void>;
 
 /** Chunks that were pushed, one at a time: nobody asks for the next before the last was answered. */
 class Chunks {
@@ -46,14 +46,9 @@ class Chunks {
   }
 }
 
-const DONE = Promise.resolve();
-
 async function echoAll(chunks: Chunks, send: Send): Promise<void> {
-  for await (const chunk of chunks) {
-    send(chunk);
-    // As our `send()`, which is a promise, too.
-    await DONE;
-  }
+  // Waits as one does for our `send()`, which is a promise, too.
+  for await (const chunk of chunks) await send(chunk);
 }
 
 /** Answers by `send` what the function that is returned is given. */
@@ -61,7 +56,7 @@ function answerer(send: Send): (chunk: Uint8Array) => void {
   if (form === "streams") {
     let controller!: ReadableStreamDefaultController<Uint8Array>;
     const readable = new ReadableStream<Uint8Array>({ start: (given) => void (controller = given) });
-    const writable = new WritableStream<Uint8Array>({ write: (chunk) => void send(chunk) });
+    const writable = new WritableStream<Uint8Array>({ write: (chunk) => send(chunk) });
     readable.pipeTo(writable).catch(() => {});
     return (chunk) => controller.enqueue(chunk);
   }
@@ -70,41 +65,19 @@ function answerer(send: Send): (chunk: Uint8Array) => void {
   return (chunk) => chunks.push(chunk);
 }
 
-/** Large reads are not known before: memory of 64 KiB for each that brings 64 bytes would be a strawman. */
-function spaceAfter(length: number, space: number): number {
-  return length === space ? LONG : length * 8 < space ? SHORT : space;
-}
-
-async function* chunksOf(conn: Conn): AsyncGenerator<Uint8Array> {
-  for (let size = SHORT, length;; size = spaceAfter(length, size)) {
-    const space = new Uint8Array(size), read = await conn.read(space);
-    if (read === null) return;
-    yield space.subarray(0, length = read);
-  }
-}
-
 async function writeAll(conn: Conn, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length;) at += await conn.write(at === 0 ? bytes : bytes.subarray(at));
 }
 
 async function echoConn(conn: Conn): Promise<void> {
   conn.setNoDelay(true);
-  try {
-    if (form === "streams") {
-      const chunks = chunksOf(conn);
-      await new ReadableStream<Uint8Array>({
-        pull: async (controller) => {
-          const { done, value } = await chunks.next();
-          if (done === true) controller.close();
-          else controller.enqueue(value);
-        },
-      }, { highWaterMark: 0 }).pipeTo(new WritableStream({ write: (chunk) => writeAll(conn, chunk) }));
-    } else {
-      for await (const chunk of chunksOf(conn)) await writeAll(conn, chunk);
-    }
-  } finally {
-    conn.close();
+  const answer = answerer((bytes) => writeAll(conn, bytes));
+  let space = new Uint8Array(SPACE);
+  for (let size; (size = await conn.read(space)) !== null;) {
+    answer(space.subarray(0, size));
+    space = space.length - size < LITTLE ? new Uint8Array(SPACE) : space.subarray(size);
   }
+  conn.close();
 }
 
 if (Deno !== undefined) {
@@ -114,7 +87,7 @@ if (Deno !== undefined) {
     ...{ hostname, port, allowHalfOpen: false },
     socket: {
       binaryType: "uint8array",
-      open: (socket) => void (socket.data = answerer((bytes) => socket.write(bytes))),
+      open: (socket) => void (socket.data = answerer((bytes) => void socket.write(bytes))),
       data: (socket, bytes) => socket.data(bytes),
       drain() {},
       end() {},
@@ -124,6 +97,6 @@ if (Deno !== undefined) {
   });
 } else {
   createServer({ noDelay: true }, (socket) => {
-    socket.on("data", answerer((bytes) => socket.write(bytes))).on("error", () => {});
+    socket.on("data", answerer((bytes) => void socket.write(bytes))).on("error", () => {});
   }).listen({ host: hostname, port, backlog: 511 });
 }
