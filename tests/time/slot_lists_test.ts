@@ -77,6 +77,15 @@ test("A slot that is emptied from its middle, its start and its end is empty, an
   check();
 });
 
+test("Places at the end that are empty again are filled by the next numbers", () => {
+  const lists = new SlotLists(SLOTS);
+  const places = [1, 2, 3, 4].map((number) => lists.push(0, number));
+  lists.clear(places[3]!);
+  lists.take(0);
+  lists.take(0);
+  assertEquals(lists.push(0, 5), places[2]);
+});
+
 test("A number that moves for ever from slot to slot takes no more memory", () => {
   const lists = new SlotLists(SLOTS);
   const places = Array.from({ length: 100 }, (_, number) => lists.push(0, number));

@@ -114,6 +114,17 @@ test("Wheel.set() moves a deadline both ways, and Infinity puts it to sleep", ()
   assertEquals(recorder.calls, [[1_400, false]]);
 });
 
+test("Wheel.set() wakes one that sleeps, and leaves alone who has been given its place meanwhile", () => {
+  const clock = new FakeClock(), wheel = new Wheel(clock, { tick: TICK });
+  const sleeper = new Recorder(), other = new Recorder();
+  const id = wheel.add(sleeper, 500);
+  wheel.set(id, Infinity);
+  wheel.add(other, 500);
+  wheel.set(id, 700);
+  clock.advance(1_000);
+  assertEquals([sleeper.calls, other.calls], [[[700, false]], [[500, false]]]);
+});
+
 test("Wheel.hasten() never puts a deadline off", () => {
   const clock = new FakeClock(), wheel = new Wheel(clock, { tick: TICK });
   const recorder = new Recorder();
