@@ -46,7 +46,6 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
   readonly #inbox: Inbox<In>;
   #sink: MessageSink<In>;
   #keeper: ConnectionKeeper<In, Out>;
-  readonly #openedAt: number;
   #state: ConnectionState = "open";
   #onMessage: OnMessage<In, Out> | undefined;
   onHealth: Connection<In, Out>["onHealth"];
@@ -77,7 +76,6 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
     this.#keeper = keeper;
     this.#sink = this.#inbox = new Inbox(this, policy.maxInboundBytes);
     this.#line = new Lifeline(socket, policy, this);
-    this.#openedAt = this.#line.watch.messageAt;
   }
 
   /** Starts delivery and the clocks. `session` is what a client that greets wants of one. */
@@ -290,7 +288,7 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
       endedAt: this.#policy.clock.now(),
       rtt: this.rtt?.latest,
       bufferedAmount,
-      pauseSeen: (this.#policy.wheel.pause?.end ?? -Infinity) > this.#openedAt,
+      pauseSeen: (this.#policy.wheel.pause?.end ?? -Infinity) > this.#line.watch.heartbeat.openedAt,
     };
   }
 

@@ -220,7 +220,8 @@ export class Pulse {
     const ping = this.#wire.ping?.();
     if (ping === undefined) return;
     this.#counts.beatsSent++;
-    this.#heartbeat.roundTrip.asked(now);
+    // Where pings have no answer of their own there is nothing to measure.
+    if (this.#answersPings) this.#heartbeat.roundTrip.asked(now);
     this.#owner.writeOut(ping, now);
   }
 

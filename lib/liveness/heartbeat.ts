@@ -65,7 +65,8 @@ export class Heartbeat {
   #policy: HeartbeatPolicy;
   /** Where in a spread this peer stands: 0 to 1. */
   readonly #phase: number = NaN;
-  readonly #openedAt: number = NaN;
+  /** Instant from which the peer is watched. */
+  readonly openedAt: number = NaN;
   /** Instant at which the peer was last asked. It is in question while this is later than `heardAt`. */
   #askedAt = -Infinity;
   /** Instant at which the question was with the kernel; `Infinity` until then. */
@@ -83,7 +84,7 @@ export class Heartbeat {
    * @param phase Where this peer stands in a spread, in [0, 1): the first probe or beat comes up to 20 % sooner.
    */
   constructor(now: number, policy: HeartbeatPolicy, phase: number) {
-    this.heardAt = this.sentAt = this.#openedAt = now;
+    this.heardAt = this.sentAt = this.openedAt = now;
     this.#policy = policy;
     this.#phase = phase;
     this.#beatAt = now + policy.sendEvery * (1 - SPREAD * phase);
@@ -186,7 +187,7 @@ export class Heartbeat {
     const { interval, sendEvery } = this.#policy;
     const sole = sendEvery === Infinity && this.#listening && !this.suspect;
     // The first silence may be shorter: see `#inbound`.
-    return sole && interval < Infinity && this.heardAt > this.#openedAt ? interval : 0;
+    return sole && interval < Infinity && this.heardAt > this.openedAt ? interval : 0;
   }
 
   /** Says what to do at `now`. A `"dead"` is not remembered: the caller may ask again to be sure. */
@@ -232,7 +233,7 @@ export class Heartbeat {
     if (!this.#listening) return Infinity;
     if (!this.suspect) {
       if (interval === Infinity) return Infinity;
-      const early = this.heardAt <= this.#openedAt && !this.#beatsAsk ? interval * SPREAD * this.#phase : 0;
+      const early = this.heardAt <= this.openedAt && !this.#beatsAsk ? interval * SPREAD * this.#phase : 0;
       return this.#spread(this.heardAt + interval - early, pause);
     }
     const due = this.#flushedAt + this.timeout, lost = lostSince(this.#flushedAt, pause);
@@ -244,7 +245,7 @@ export class Heartbeat {
     const { sendEvery, steady } = this.#policy;
     if (sendEvery === Infinity) return Infinity;
     if (steady) return this.#spread(this.#beatAt, pause);
-    const early = this.sentAt === this.#openedAt ? sendEvery * SPREAD * this.#phase : 0;
+    const early = this.sentAt === this.openedAt ? sendEvery * SPREAD * this.#phase : 0;
     return this.#spread(this.sentAt + sendEvery - early, pause);
   }
 

@@ -70,7 +70,6 @@ export class Watch {
   /** Pings must not be closer than this: a learned interval is never below it. */
   floor = 0;
   readonly #policy: WatchPolicy;
-  readonly #openedAt: number = NaN;
   /** Instant at which an unfinished message began; `Infinity` without one. */
   #frameAt = Infinity;
   #unfinished = 0;
@@ -94,7 +93,7 @@ export class Watch {
     const rules = search === undefined ? heartbeat : { ...heartbeat, interval: search.current };
     this.heartbeat = new Heartbeat(now, rules, phase);
     this.stall = new WriteStall(policy.writeTimeout);
-    this.messageAt = this.#openedAt = now;
+    this.messageAt = now;
     // As gRPC (A9): connections that opened together must not end together. The grace has no jitter.
     this.#ageAt = now + policy.maxAge * (1 - AGE_JITTER + 2 * AGE_JITTER * phase);
     this.#policy = policy;
@@ -224,8 +223,9 @@ export class Watch {
   // What the peer owes us it may have sent while we were away.
 
   #firstByteAt(pause: Pause | undefined): number {
-    if (this.heartbeat.heardAt > this.#openedAt) return Infinity;
-    return this.#openedAt + this.#policy.firstByteTimeout + lostSince(this.#openedAt, pause);
+    const { heardAt, openedAt } = this.heartbeat;
+    if (heardAt > openedAt) return Infinity;
+    return openedAt + this.#policy.firstByteTimeout + lostSince(openedAt, pause);
   }
 
   #frameEndAt(pause: Pause | undefined): number {

@@ -121,7 +121,7 @@ class StreamEnds implements SocketHandler {
     if (this.#readEnded) return false;
     // A chunk that is a small part of its buffer would hold on to all of it.
     const keep = chunk.byteLength * 2 >= chunk.buffer.byteLength;
-    this.#reading.enqueue(keep ? chunk : Uint8Array.from(chunk));
+    this.#reading.enqueue(keep ? chunk : new Uint8Array(chunk));
     if (!this.#paused && this.#reading.desiredSize! <= 0) {
       this.#paused = true;
       this.#socket.pause();
