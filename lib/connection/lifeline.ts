@@ -155,6 +155,11 @@ export class Lifeline<In, Out>
     return this.#outlet.unsent;
   }
 
+  /** See {@linkcode Outlet.collecting}. */
+  get collecting(): boolean {
+    return this.#outlet.collecting;
+  }
+
   /** See {@linkcode Vigil.putOffs}. */
   get putOffs(): number {
     return this.#vigil.putOffs;
@@ -202,14 +207,10 @@ export class Lifeline<In, Out>
     this.pulse.served(now);
   }
 
-  /**
-   * The instant of what is sent now. What answers a chunk is dated as that is, as taking one is a matter of milliseconds, and
-   * what leaves together with something else as that: a look at the clock for each message would be among the dearest
-   * things here.
-   */
+  /** The instant of what is sent now: that of the chunk it answers, or of what it leaves with, as to look costs much. */
   get #sendingAt(): number {
     if (this.#receiving) return this.lastHeardAt;
-    return this.#outlet.collecting ? this.watch.heartbeat.sentAt : this.#clock.now();
+    return this.collecting ? this.watch.heartbeat.sentAt : this.#clock.now();
   }
 
   /** Acknowledges the first `count` messages of the session. */

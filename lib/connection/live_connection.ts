@@ -205,6 +205,11 @@ export class LiveConnection<In, Out> implements Connection<In, Out>, LifelineOwn
     this.#messagesSent++;
   }
 
+  /** Whether something was sent in this turn that the socket does not have yet. */
+  get collecting(): boolean {
+    return this.#line.collecting;
+  }
+
   /** Acknowledges the first `count` messages of the session. */
   acknowledge(count: number): void {
     if (this.#state !== "closed") this.#line.acknowledge(count);

@@ -49,6 +49,14 @@ export class Acks implements Due {
     this.#wheel.set(this.#entry, this.#clock.now() + DELAY);
   }
 
+  /**
+   * Data is about to be sent, so that what there is to tell need not leave alone. One for each message would be as many
+   * frames again: it goes with the `first` of a turn, and with others before it is so much that it could not wait.
+   */
+  sending(first: boolean): void {
+    if (first || this.#owner.taken - this.#told >= MESSAGES / 2) this.tell();
+  }
+
   /** Tells what there is to tell. */
   tell(): void {
     const { taken } = this.#owner;

@@ -271,7 +271,7 @@ export class LastingConnection<In, Out>
     this.#outbox.add(kept);
     this.#messagesSent++;
     if (this.#link.up) {
-      this.#acks?.tell();
+      this.#acks?.sending(!this.#link.live.collecting);
       this.#link.live.transmit(outgoing(kept), this.#inbox.waiting > 0);
     }
     const room = this.#room.wait(this.#outbox.bytes);

@@ -133,3 +133,17 @@ test("end() leaves no timer", () => {
   clock.advance(1_000);
   assertEquals(log, []);
 });
+
+test("The first message of a turn takes what is owed with it, and others only take what soon could not wait", () => {
+  const { acks, log, arrive } = owing();
+  arrive(1);
+  acks.sending(true);
+  assertEquals(log, ["0 1"]);
+  arrive(7);
+  acks.sending(false);
+  assertEquals(log, ["0 1"]);
+  arrive(1);
+  acks.sending(false);
+  acks.sending(true);
+  assertEquals(log, ["0 1", "0 9"]);
+});
