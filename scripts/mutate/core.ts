@@ -49,12 +49,12 @@ export const CORE: readonly Mutation[] = [
     ],
     [
       "first probes are not spread",
-      "const early = this.heardAt <= this.#openedAt && !this.#beatsAsk ? interval * SPREAD * this.#phase : 0;",
+      "const early = this.heardAt <= this.openedAt && !this.#beatsAsk ? interval * SPREAD * this.#phase : 0;",
       "const early = 0;",
     ],
     [
       "all probes are spread, not the first only",
-      "const early = this.heardAt <= this.#openedAt && !this.#beatsAsk ?",
+      "const early = this.heardAt <= this.openedAt && !this.#beatsAsk ?",
       "const early = !this.#beatsAsk ?",
     ],
     ["our pauses count as the peer's silence", "lost = lostSince(this.#flushedAt, pause);", "lost = 0;"],
@@ -222,7 +222,7 @@ export const CORE: readonly Mutation[] = [
       "if (!ended && this.#frameAt !== Infinity) return false;",
       "if (this.#frameAt !== Infinity) return false;",
     ],
-    ["our pauses count against the first byte", " + lostSince(this.#openedAt, pause);", ";"],
+    ["our pauses count against the first byte", " + lostSince(openedAt, pause);", ";"],
     ["our pauses count against a message", " + lostSince(this.#frameAt, pause);", ";"],
     [
       "the grace of an old connection never ends",
